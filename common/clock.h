@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMMON_CLOCK_H
+#define COMMON_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_MONOTONIC (clock_gettime(2)). Never blocks. */
+int64_t clock_monotonic_ms(void);
+
+/* Microseconds of CLOCK_MONOTONIC, for measuring. Never blocks. */
+int64_t clock_monotonic_us(void);
+
+/*
+ * Writes the wall clock as RFC 3339 in UTC with milliseconds
+ * ("2026-11-21T03:55:55.123Z"); BUF needs 32 bytes.
+ */
+void clock_stamp(char *buf, size_t size);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef COMMON_CONFIG_H
+#define COMMON_CONFIG_H
+
+#include <netinet/in.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/address.h"
+#include "common/errors.h"
+#include "common/settings.h"
+
+/*
+ * A configuration as an object: made whole by config_load(), never changed
+ * afterwards, shared by counting. Supervisor and workers read it.
+ */
+
+struct address_list {
+	struct address *items;
+	size_t n;
+};
+
+/* One CIDR block; IPv4 as itself, not mapped. */
+struct network {
+	int family; /* AF_INET or AF_INET6 */
+	uint8_t bits;
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	} base;
+};
+
+struct network_list {
+	struct network *items;
+	size_t n;
+};
+
+struct command_line {
+	char **argv; /* NULL-terminated */
+	size_t n;
+};
+
+/* Where one value was written, for messages after reading. */
+struct config_place {
+	const char *file; /* owned by the config; NULL = default */
+	int line;
+};
+
+struct daemon_config {
+	char *user, *group;
+	char *control; /* path; "" = none */
+	int64_t control_mode;
+	char *control_group;
+	char *pid_file;	  /* "" = none */
+	char *log;	  /* "stderr", "syslog" or an absolute path */
+	int log_level;	  /* enum log_level */
+	char *access_log; /* "" = none, "log" = the log, or a path */
+	int64_t drain_timeout_ms;
+	int64_t drain_delay_ms;
+	int64_t start_timeout_ms;
+};
+
+enum sandbox_mode { SANDBOX_OFF = 0, SANDBOX_ON, SANDBOX_LOG };
+
+struct pool_config {
+	char *name;
+	struct config_place place;
+	size_t index;		 /* in config->pools */
+	int64_t workers;	 /* 0 = auto */
+	char *user, *group;	 /* "" = those of [preforkd] */
+	char *chroot;		 /* "" = none */
+	int64_t max_connections; /* per worker */
+	int64_t watchdog_ms;	 /* 0 = off */
+	int64_t max_age_ms;	 /* 0 = off */
+	int64_t nofile;		 /* 0 = as inherited */
+	int64_t nice;
+	int sandbox; /* enum sandbox_mode */
+};
+
+/* One setting that a handler declared, with its value. */
+struct handler_value {
+	const struct setting *setting;
+	char *text;	/* as written, or the default */
+	int64_t number; /* integer, duration (ms), size, boolean, enum */
+	struct command_line command;
+	struct network_list networks;
+};
+
+struct service_config {
+	char *name;
+	struct config_place place;
+	size_t index; /* in config->services */
+	struct address_list listen;
+	struct config_place *listen_places; /* one an address */
+	char *handler;
+	char *pool;
+	const struct pool_config *pool_config; /* resolved */
+	int64_t backlog;
+	int64_t idle_timeout_ms;    /* 0 = none */
+	int64_t session_timeout_ms; /* 0 = none */
+	int64_t max_connections;    /* of the service, all workers; 0 = none */
+	bool nodelay;
+	bool keepalive;
+	struct network_list allow; /* none = everybody */
+	bool udp_amplify;
+	int udp_reserved_ports; /* enum udp_reserved */
+	int64_t socket_mode;
+	char *socket_owner, *socket_group;
+	struct handler_value *values; /* of its handler, in table order */
+	size_t n_values;
+};
+
+enum udp_reserved { UDP_RESERVED_REFUSE = 0, UDP_RESERVED_ANSWER };
+
+struct config {
+	unsigned references;
+	char *path; /* absolute path of the main file */
+	struct daemon_config daemon;
+	struct pool_config **pools; /* [0] is "default" */
+	size_t n_pools;
+	struct service_config **services; /* in the order of the file */
+	size_t n_services;
+	struct config_extra *extra; /* texts and places, private */
+};
+
+/* What the reader must know of a handler. Static data of the caller. */
+struct handler_info {
+	const char *name;
+	const char *help;
+	bool stream, datagram;
+	const struct setting *settings;
+	size_t n_settings;
+};
+
+struct handler_catalog {
+	const struct handler_info *handlers;
+	size_t n;
+};
+
+/*
+ * Reads PATH and everything it includes and checks each value by itself and
+ * against the others: names that resolve to nothing, addresses used twice,
+ * users and groups that do not exist (getpwnam(3), local), a handler that
+ * does not answer datagrams on a datagram listener, `user` without being root.
+ * Host names are not looked up. Returns the new configuration with one
+ * reference, or NULL with at least one message in ERRORS. Opens no socket,
+ * changes nothing. CATALOG must outlive the configuration.
+ */
+struct config *config_load(const char *path,
+    const struct handler_catalog *catalog, struct errors *errors);
+
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* NULL is allowed */
+
+const struct service_config *
+config_service(const struct config *config, const char *name);
+const struct pool_config *
+config_pool(const struct config *config, const char *name);
+
+/* Writes the effective configuration, every setting with its value, as a file
+ * that config_load() reads to the same configuration. */
+void config_print(const struct config *config, FILE *out);
+
+/* One difference between two configurations; names are of their texts, valid
+ * as long as both configurations are. */
+struct config_change {
+	enum setting_section section;
+	const char *name; /* of pool or service; "" for [preforkd] */
+	const struct setting *setting; /* NULL: section added or removed */
+	char *before, *after;	       /* canonical texts; NULL: not there */
+};
+
+struct config_changes {
+	struct config_change *items;
+	size_t n;
+};
+
+/* Every setting whose canonical value differs, and every pool and service
+ * added or removed. Returns false when memory ran out. */
+bool config_compare(const struct config *before, const struct config *after,
+    struct config_changes *changes);
+void config_changes_clear(struct config_changes *changes);
+
+/* True when ADDR (an IPv4-mapped IPv6 address counts as IPv4) lies in LIST. */
+bool network_list_contains(
+    const struct network_list *list, const struct sockaddr *addr);
+
+#endif
