@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The log of one process: a level, and one destination that is a descriptor
+ * or syslog(3). Used by every process of the daemon; a worker inherits it.
+ *
+ * It must never block and never fail its caller: a line that does not go out
+ * at once is dropped and counted. It must never put bytes of a peer into a
+ * line by itself: callers pass them through log_escape().
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define LIBBSD_OPENBSD_VIS
+#include <vis.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#define LINE_MAX_BYTES 2048  /* below PIPE_BUF, so lines never mix */
+#define LIMIT_MS       60000 /* between two lines that a peer can cause */
+
+const char *const log_level_names[] = { "debug", "info", "warn", "error",
+	NULL };
+
+static const int syslog_priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING,
+	LOG_ERR };
+
+static struct {
+	const char *name;
+	char role[96];
+	enum log_level level;
+	int fd;		    /* -1: syslog */
+	bool is_socket;	    /* needs send(2) with MSG_DONTWAIT */
+	uint64_t n_dropped; /* ever */
+	uint64_t n_untold;  /* dropped since the last line that went out */
+} state = { .name = "preforkd", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+
+static bool
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/*
+ * O_NONBLOCK belongs to the open file, which a shell or a service manager may
+ * share with us. Opening it once more gives flags of our own.
+ */
+static int
+reopen_nonblocking(int fd)
+{
+	struct stat st;
+	char path[32];
+
+	if (fstat(fd, &st) == -1 || !(S_ISFIFO(st.st_mode) || isatty(fd)))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static void
+close_destination(void)
+{
+	if (state.fd > STDERR_FILENO)
+		close(state.fd);
+	else if (state.fd == -1)
+		closelog();
+	state.fd = STDERR_FILENO;
+}
+
+void
+log_to_fd(int fd)
+{
+	int own = reopen_nonblocking(fd);
+
+	if (own != -1 && fd > STDERR_FILENO)
+		close(fd);
+	close_destination();
+	state.fd = own == -1 ? fd : own;
+	state.is_socket = is_socket(state.fd);
+}
+
+void
+log_to_syslog(void)
+{
+	close_destination();
+	openlog(state.name, LOG_NDELAY | LOG_PID, LOG_DAEMON);
+	state.fd = -1;
+}
+
+void
+log_init(const char *name, enum log_level level)
+{
+	state.name = name;
+	state.level = level;
+	log_to_fd(STDERR_FILENO);
+}
+
+void
+log_set_role(const char *role)
+{
+	strlcpy(state.role, role, sizeof(state.role));
+}
+
+void
+log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
+enum log_level
+log_get_level(void)
+{
+	return state.level;
+}
+
+int
+log_fd(void)
+{
+	return state.fd;
+}
+
+uint64_t
+log_dropped(void)
+{
+	return state.n_dropped;
+}
+
+static bool
+put(int fd, bool socket, const char *line, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = socket ? send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+			   : write(fd, line, len);
+	} while (n == -1 && errno == EINTR);
+	return n == (ssize_t)len;
+}
+
+bool
+log_write_line(int fd, const char *line, size_t len)
+{
+	return put(fd, false, line, len);
+}
+
+/* Stamp, program, pid and role in front; a newline behind. */
+static size_t
+compose(char *line, size_t size, enum log_level level, const char *text)
+{
+	char stamp[32];
+
+	clock_stamp(stamp, sizeof(stamp));
+	int len = snprintf(line, size, "%s %s[%d]: %s: %s%s%s\n", stamp,
+	    state.name, (int)getpid(), log_level_names[level], state.role,
+	    state.role[0] == '\0' ? "" : ": ", text);
+	if ((size_t)len < size)
+		return (size_t)len;
+	line[size - 2] = '\n';
+	return size - 1;
+}
+
+static bool
+emit(enum log_level level, const char *text)
+{
+	char line[LINE_MAX_BYTES];
+
+	if (state.fd == -1) {
+		syslog(syslog_priorities[level], "%s%s%s", state.role,
+		    state.role[0] == '\0' ? "" : ": ", text);
+		return true;
+	}
+	size_t len = compose(line, sizeof(line), level, text);
+	return put(state.fd, state.is_socket, line, len);
+}
+
+static void
+tell_dropped(void)
+{
+	char text[64];
+
+	if (state.n_untold == 0)
+		return;
+	snprintf(text, sizeof(text), "%llu log lines were dropped",
+	    (unsigned long long)state.n_untold);
+	if (emit(LOG_LEVEL_WARN, text))
+		state.n_untold = 0;
+}
+
+static void
+vlog(enum log_level level, const char *format, va_list ap)
+{
+	char text[LINE_MAX_BYTES];
+	int saved = errno;
+
+	if (level < state.level)
+		return;
+	vsnprintf(text, sizeof(text), format, ap);
+	tell_dropped();
+	if (!emit(level, text)) {
+		state.n_dropped++;
+		state.n_untold++;
+	}
+	errno = saved;
+}
+
+#define LOG_FUNCTION(name, level)          \
+	void name(const char *format, ...) \
+	{                                  \
+		va_list ap;                \
+                                           \
+		va_start(ap, format);      \
+		vlog(level, format, ap);   \
+		va_end(ap);                \
+	}
+
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_warn, LOG_LEVEL_WARN)
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+
+void
+fatal(int status, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vlog(LOG_LEVEL_ERROR, format, ap);
+	va_end(ap);
+	exit(status);
+}
+
+bool
+log_allowed(struct log_limit *limit, int64_t now_ms, uint64_t *suppressed)
+{
+	if (now_ms < limit->next_ms) {
+		limit->n_suppressed++;
+		return false;
+	}
+	*suppressed = limit->n_suppressed;
+	limit->n_suppressed = 0;
+	limit->next_ms = now_ms + LIMIT_MS;
+	return true;
+}
+
+char *
+log_escape(char *dst, size_t size, const void *src, size_t len)
+{
+	/* A byte becomes four at most ("\377"). */
+	size_t fits = (size - 1) / 4;
+
+	strvisx(dst, src, len < fits ? len : fits,
+	    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB);
+	return dst;
+}
