@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Datagram services: a batch in by recvmmsg(2), each judged by the rules and
+ * given to the handler, the answers out by sendmmsg(2). The receive buffers
+ * are one mapping whose pages come into being when a datagram reaches that
+ * far; an answer that lies in the question's buffer is sent from there.
+ */
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "common/address.h"
+#include "worker/accept.h"
+#include "worker/datagram.h"
+#include "worker/datagram_rules.h"
+#include "worker/host_addresses.h"
+#include "worker/replies.h"
+#include "worker/service.h"
+#include "worker/state.h"
+
+#define BATCH	     32
+#define BUFFER_SIZE  65536 /* a UDP datagram has at most 65507 bytes */
+#define CONTROL_SIZE CMSG_SPACE(sizeof(struct in6_pktinfo))
+#define EMPTY_MAX    4096 /* batches taken before a socket is given up */
+#define SHOWN_BYTES  64	  /* of input, in the debug log */
+
+/* Where the socket of a listener is bound. */
+struct datagram_socket {
+	struct sockaddr_storage bound;
+	bool wildcard; /* each datagram tells where it was sent to */
+};
+
+union control {
+	char space[CONTROL_SIZE];
+	struct cmsghdr align;
+};
+
+/* The worker's one set of buffers. */
+struct datagrams {
+	char *buffers; /* BATCH of BUFFER_SIZE, mapped */
+	struct mmsghdr headers[BATCH];
+	struct iovec parts[BATCH];
+	struct sockaddr_storage names[BATCH];
+	union control controls[BATCH];
+	struct replies replies;
+	struct datagram_rules rules;
+	struct host_address *hosts;
+};
+
+/* One datagram during its callback. */
+struct pf_datagram {
+	struct listener *listener;
+	struct msghdr *header; /* name and control: the way back */
+	char *buffer;
+	size_t len;
+};
+
+static struct datagrams *
+buffers_new(const struct worker_context *context)
+{
+	struct datagrams *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		return NULL;
+	all->buffers =
+	    mmap(NULL, (size_t)BATCH * BUFFER_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all->buffers == MAP_FAILED) {
+		free(all);
+		return NULL;
+	}
+	all->hosts = host_addresses_get(&all->rules.n_hosts);
+	all->rules.hosts = all->hosts;
+	all->rules.ports = context->udp_ports;
+	all->rules.n_ports = context->n_udp_ports;
+	return all;
+}
+
+void
+datagram_free(struct worker *worker)
+{
+	struct datagrams *all = worker->datagrams;
+
+	if (all == NULL)
+		return;
+	munmap(all->buffers, (size_t)BATCH * BUFFER_SIZE);
+	free(all->hosts);
+	free(all);
+	worker->datagrams = NULL;
+}
+
+static bool
+is_wildcard(const struct sockaddr_storage *bound)
+{
+	struct in6_addr any = datagram_address((const struct sockaddr *)bound);
+
+	if (bound->ss_family == AF_INET)
+		return memcmp(&any.s6_addr[12], "\0\0\0", 4) == 0;
+	return bound->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&any);
+}
+
+/* A socket bound to every address has to say which one each datagram was for:
+ * the answer must come from there. */
+static bool
+ask_destination(int fd, int family)
+{
+	const int on = 1;
+
+	if (family == AF_INET)
+		return setsockopt(
+			   fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == 0;
+	return setsockopt(
+		   fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) == 0;
+}
+
+bool
+datagram_open(struct listener *listener)
+{
+	struct worker *worker = listener->worker;
+	struct datagram_socket *socket = calloc(1, sizeof(*socket));
+	socklen_t length = sizeof(socket->bound);
+
+	listener->datagram = socket;
+	if (worker->datagrams == NULL)
+		worker->datagrams = buffers_new(worker->context);
+	if (socket == NULL || worker->datagrams == NULL)
+		return false;
+	if (getsockname(
+		listener->fd, (struct sockaddr *)&socket->bound, &length) == -1)
+		return false;
+	socket->wildcard = is_wildcard(&socket->bound);
+	return !socket->wildcard ||
+	    ask_destination(listener->fd, socket->bound.ss_family);
+}
+
+void
+datagram_close(struct listener *listener)
+{
+	free(listener->datagram);
+	listener->datagram = NULL;
+}
+
+/* Notes where the datagram was sent to. Returns false for one that was sent
+ * to many, which has a destination other than the local address it reached.
+ * The control data is made fit for sending the answer. */
+static bool
+take_destination(struct msghdr *header, struct sockaddr_storage *to)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(header);
+	struct in_pktinfo info;
+	struct in6_pktinfo info6;
+
+	if (c != NULL && c->cmsg_level == IPPROTO_IP &&
+	    c->cmsg_type == IP_PKTINFO) {
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		struct sockaddr_in in = { .sin_family = AF_INET,
+			.sin_addr = info.ipi_addr };
+		memcpy(to, &in, sizeof(in));
+		info.ipi_ifindex = 0;
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+		return info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
+	}
+	if (c != NULL && c->cmsg_level == IPPROTO_IPV6 &&
+	    c->cmsg_type == IPV6_PKTINFO) {
+		memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+			.sin6_addr = info6.ipi6_addr };
+		memcpy(to, &in6, sizeof(in6));
+		if (!IN6_IS_ADDR_LINKLOCAL(&info6.ipi6_addr))
+			info6.ipi6_ifindex = 0;
+		memcpy(CMSG_DATA(c), &info6, sizeof(info6));
+	}
+	return true;
+}
+
+static enum datagram_verdict
+judge(struct pf_datagram *datagram)
+{
+	struct listener *listener = datagram->listener;
+	struct sockaddr_storage to = listener->datagram->bound;
+	bool single = take_destination(datagram->header, &to);
+	enum datagram_verdict verdict =
+	    datagram_judge(&listener->worker->datagrams->rules,
+		datagram->header->msg_name, (struct sockaddr *)&to,
+		listener->service->config->udp_reserved_ports ==
+		    UDP_RESERVED_ANSWER);
+
+	return verdict == DATAGRAM_ANSWER && !single ? DATAGRAM_BROADCAST
+						     : verdict;
+}
+
+/* The counter of the reason why a datagram does not get to the handler, or
+ * NULL when it does. */
+static uint64_t *
+reason_to_drop(struct pf_datagram *datagram)
+{
+	const struct pf_service *service = datagram->listener->service;
+	struct service_counters *counters = service->counters;
+
+	if ((datagram->header->msg_flags & MSG_TRUNC) != 0)
+		return &counters->dropped_truncated;
+	if (datagram->listener->given->family == AF_UNIX)
+		return NULL;
+	if (service->config->allow.n != 0 &&
+	    !network_list_contains(
+		&service->config->allow, datagram->header->msg_name))
+		return &counters->dropped_acl;
+	switch (judge(datagram)) {
+	case DATAGRAM_BAD_SOURCE:
+		return &counters->dropped_source;
+	case DATAGRAM_BROADCAST:
+		return &counters->dropped_broadcast;
+	case DATAGRAM_LOOP:
+		return &counters->dropped_loop;
+	case DATAGRAM_ANSWER:
+		break;
+	}
+	return NULL;
+}
+
+static void
+log_received(const struct pf_datagram *datagram, const char *what)
+{
+	char peer[ADDRESS_TEXT_MAX], text[SHOWN_BYTES * 4 + 1];
+	size_t len = datagram->len;
+
+	if (log_get_level() != LOG_LEVEL_DEBUG)
+		return;
+	log_debug("%s: datagram from %s %s, %zu bytes: \"%s\"%s",
+	    datagram->listener->service->config->name,
+	    endpoint_format(datagram->header->msg_name,
+		datagram->header->msg_namelen, peer, sizeof(peer)),
+	    what, len,
+	    log_escape(text, sizeof(text), datagram->buffer,
+		len < SHOWN_BYTES ? len : SHOWN_BYTES),
+	    len > SHOWN_BYTES ? "..." : "");
+}
+
+static void
+serve_one(struct listener *listener, struct mmsghdr *message)
+{
+	struct pf_service *service = listener->service;
+	struct pf_datagram datagram = {
+		.listener = listener,
+		.header = &message->msg_hdr,
+		.buffer = message->msg_hdr.msg_iov->iov_base,
+		.len = message->msg_len,
+	};
+
+	counter_add(&service->counters->datagrams_in, 1);
+	counter_add(&service->counters->bytes_in, datagram.len);
+	uint64_t *dropped = reason_to_drop(&datagram);
+	log_received(&datagram, dropped == NULL ? "received" : "dropped");
+	if (dropped != NULL) {
+		counter_add(dropped, 1);
+		return;
+	}
+	int64_t entered_us = service_enter(service);
+	service->handler->datagram(&datagram, datagram.buffer, datagram.len);
+	service_leave(service, entered_us);
+}
+
+/* Makes the headers ready for the next batch; the kernel changes them. */
+static void
+prepare(struct datagrams *all, bool wildcard)
+{
+	for (size_t i = 0; i < BATCH; i++) {
+		all->parts[i] = (struct iovec){ all->buffers + i * BUFFER_SIZE,
+			BUFFER_SIZE };
+		all->headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &all->names[i],
+			.msg_namelen = sizeof(all->names[i]),
+			.msg_iov = &all->parts[i],
+			.msg_iovlen = 1,
+			.msg_control = wildcard ? &all->controls[i] : NULL,
+			.msg_controllen =
+			    wildcard ? sizeof(all->controls[i]) : 0,
+		};
+	}
+}
+
+/* Returns how many there were, 0 when none or not now. */
+static size_t
+receive(struct listener *listener)
+{
+	struct datagrams *all = listener->worker->datagrams;
+
+	prepare(all, listener->datagram->wildcard);
+	int n = recvmmsg(listener->fd, all->headers, BATCH, MSG_DONTWAIT, NULL);
+	if (n == -1 && (errno == ENOBUFS || errno == ENOMEM || errno == ENFILE))
+		accept_pause(listener->worker, listener, errno);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static size_t
+serve_batch(struct listener *listener)
+{
+	struct datagrams *all = listener->worker->datagrams;
+	size_t n = receive(listener);
+
+	replies_begin(&all->replies, listener->fd, listener->service->counters);
+	for (size_t i = 0; i < n; i++)
+		serve_one(listener, &all->headers[i]);
+	replies_send(&all->replies);
+	return n;
+}
+
+void
+datagram_serve(struct listener *listener)
+{
+	serve_batch(listener);
+}
+
+void
+datagram_serve_all(struct listener *listener)
+{
+	for (int i = 0; i < EMPTY_MAX; i++) {
+		if (serve_batch(listener) == 0)
+			return;
+	}
+}
+
+static bool
+is_unnamed(const struct msghdr *header)
+{
+	return header->msg_namelen <= offsetof(struct sockaddr_un, sun_path);
+}
+
+void
+datagram_reply(struct pf_datagram *datagram, const void *data, size_t len)
+{
+	struct listener *listener = datagram->listener;
+	struct pf_service *service = listener->service;
+	uintptr_t begin = (uintptr_t)datagram->buffer, at = (uintptr_t)data;
+	bool lasting = at >= begin && at + len <= begin + BUFFER_SIZE;
+
+	if (is_unnamed(datagram->header)) {
+		counter_add(&service->counters->dropped_source, 1);
+		return;
+	}
+	if (len > datagram->len && !service->config->udp_amplify &&
+	    listener->given->family != AF_UNIX) {
+		counter_add(&service->counters->dropped_larger, 1);
+		return;
+	}
+	replies_add(&listener->worker->datagrams->replies, datagram->header,
+	    (void *)at, len, lasting);
+}
+
+struct pf_service *
+datagram_service(struct pf_datagram *datagram)
+{
+	return datagram->listener->service;
+}
+
+const struct sockaddr *
+datagram_peer(const struct pf_datagram *datagram, socklen_t *length)
+{
+	*length = datagram->header->msg_namelen;
+	return datagram->header->msg_name;
+}

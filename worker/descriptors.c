@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which descriptors a worker has, and how many it may have.
+ */
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/descriptors.h"
+
+#define KEPT_MAX (WORKER_LISTENERS_MAX + 8)
+#define OWN_FDS	 16 /* 0 1 2, channel, logs, poller, signals, and a reserve */
+
+static int
+compare(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+descriptors_close_others(const struct worker_context *context)
+{
+	int kept[KEPT_MAX] = { 0, 1, 2, context->channel_fd,
+		context->access_log_fd, log_fd() };
+	size_t n = 6;
+	unsigned next = 0;
+
+	for (size_t i = 0; i < context->n_listeners && n < KEPT_MAX; i++)
+		kept[n++] = context->listeners[i].fd;
+	qsort(kept, n, sizeof(kept[0]), compare);
+	for (size_t i = 0; i < n; i++) {
+		if (kept[i] < 0)
+			continue;
+		if ((unsigned)kept[i] > next)
+			close_range(next, (unsigned)kept[i] - 1, 0);
+		next = (unsigned)kept[i] + 1;
+	}
+	close_range(next, ~0u, 0);
+}
+
+/* Soft limit WANTED; the hard one follows where that is allowed. */
+static void
+set_limit(struct rlimit *limit, rlim_t wanted)
+{
+	struct rlimit raised = { wanted,
+		wanted > limit->rlim_max ? wanted : limit->rlim_max };
+
+	if (setrlimit(RLIMIT_NOFILE, &raised) == -1) {
+		raised.rlim_max = limit->rlim_max;
+		raised.rlim_cur =
+		    wanted > limit->rlim_max ? limit->rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &raised);
+	}
+	getrlimit(RLIMIT_NOFILE, limit);
+}
+
+uint64_t
+descriptors_limit(const struct worker_context *context)
+{
+	uint64_t wanted = (uint64_t)context->pool->max_connections;
+	rlim_t used = OWN_FDS + context->n_listeners;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return wanted;
+	if (context->pool->nofile > 0)
+		set_limit(&limit, (rlim_t)context->pool->nofile);
+	else if (limit.rlim_cur < used + wanted)
+		set_limit(&limit,
+		    limit.rlim_max < used + wanted ? limit.rlim_max
+						   : used + wanted);
+	if (limit.rlim_cur >= used + wanted)
+		return wanted;
+	uint64_t fits = limit.rlim_cur > used ? limit.rlim_cur - used : 1;
+	if (context->slot == 1)
+		log_warn("pool \"%s\": %llu connections a worker instead of "
+			 "%llu, for only %llu descriptors are allowed",
+		    context->pool->name, (unsigned long long)fits,
+		    (unsigned long long)wanted,
+		    (unsigned long long)limit.rlim_cur);
+	return fits;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Fairness between the workers of a pool. The kernel wakes the waiter that
+ * registered first, again and again; so a worker with clearly more
+ * connections than the mean of its siblings stands back for a moment, and
+ * each goes to the end of the queue of waiters every now and then.
+ *
+ * Siblings' slots are hostile memory: numbers are clamped and compared, never
+ * used as anything else. A sibling that is stopped or spins does not count,
+ * or everybody would wait for it.
+ */
+#include "worker/gate.h"
+#include "common/counters.h"
+
+#define ROTATE_AFTER 16		/* accepts; 2 system calls each time */
+#define SLACK_SHIFT  6		/* of the mean: 1/64, and 1 */
+#define ACTIVE_MAX   (1u << 24) /* more than a process can have */
+
+void
+gate_init(struct gate *gate, void *region, size_t slot_bytes, size_t self,
+    uint64_t n_workers)
+{
+	*gate = (struct gate){
+		.region = region,
+		.slot_size = slot_bytes,
+		.self = self,
+	};
+	gate_set_workers(gate, n_workers);
+}
+
+void
+gate_set_workers(struct gate *gate, uint64_t n_workers)
+{
+	gate->n = n_workers > WORKERS_MAX ? WORKERS_MAX : (size_t)n_workers;
+}
+
+static const struct slot *
+sibling(const struct gate *gate, size_t i)
+{
+	return slot_at(gate->region, gate->slot_size, i);
+}
+
+/* Whether sibling I competes for connections and is alive to do so. */
+static bool
+competes(struct gate *gate, size_t i)
+{
+	const struct slot *slot = sibling(gate, i);
+
+	if (counter_get(&slot->accepting) != 1)
+		return false;
+	if (gate->stalled[i] && counter_get(&slot->turns) != gate->turns[i])
+		gate->stalled[i] = false;
+	return !gate->stalled[i];
+}
+
+bool
+gate_over(struct gate *gate, uint64_t own)
+{
+	uint64_t sum = own, n = 1;
+
+	for (size_t i = 0; i < gate->n; i++) {
+		if (i == gate->self || !competes(gate, i))
+			continue;
+		uint64_t active = counter_get(&sibling(gate, i)->active);
+		sum += active > ACTIVE_MAX ? ACTIVE_MAX : active;
+		n++;
+	}
+	/* own > mean + 1 + mean / 64, without division */
+	return n > 1 && own > 0 &&
+	    ((own - 1) * n << SLACK_SHIFT) > sum + (sum << SLACK_SHIFT);
+}
+
+bool
+gate_rotate(struct gate *gate)
+{
+	if (gate->n < 2 || ++gate->since_rotation < ROTATE_AFTER)
+		return false;
+	gate->since_rotation = 0;
+	return true;
+}
+
+void
+gate_stand_back(struct gate *gate)
+{
+	for (size_t i = 0; i < gate->n; i++) {
+		if (!gate->stalled[i])
+			gate->turns[i] = counter_get(&sibling(gate, i)->turns);
+	}
+}
+
+void
+gate_nobody_took(struct gate *gate)
+{
+	for (size_t i = 0; i < gate->n; i++) {
+		if (i != gate->self &&
+		    counter_get(&sibling(gate, i)->turns) == gate->turns[i])
+			gate->stalled[i] = true;
+	}
+}

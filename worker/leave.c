@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The end of a worker: everything is given back, so that a leak check has
+ * something to say, and then _exit(2), for the rest of this process is a copy
+ * of the supervisor.
+ */
+#include <unistd.h>
+
+#include "worker/accept.h"
+#include "worker/connection.h"
+#include "worker/datagram.h"
+#include "worker/drain.h"
+#include "worker/leave.h"
+#include "worker/service.h"
+#include "worker/signals.h"
+#include "worker/state.h"
+#include "worker/title.h"
+
+#ifdef LEAVE_CHECKS_LEAKS
+#include <sanitizer/lsan_interface.h>
+#endif
+
+#define LAST_WORD_MS 200 /* for what the supervisor has not taken yet */
+#define EXIT_LEAKED  23
+
+/* The check stops and reads this very process, which the sandbox forbids. */
+static int
+check_leaks(int sandboxed)
+{
+#ifdef LEAVE_CHECKS_LEAKS
+	if (!sandboxed)
+		return __lsan_do_recoverable_leak_check();
+#endif
+	(void)sandboxed;
+	return 0;
+}
+
+void
+leave_exit(struct worker *worker, int status)
+{
+	int sandboxed = worker->context->pool->sandbox != SANDBOX_OFF;
+
+	accept_free(worker);
+	service_stop_all(worker);
+	service_free_all(worker);
+	datagram_free(worker);
+	connection_free(worker);
+	drain_free(worker);
+	title_free(worker);
+	signals_close(worker);
+	channel_flush(&worker->channel, LAST_WORD_MS);
+	channel_close(&worker->channel);
+	poller_close(&worker->poller);
+	if (worker->access_log_fd != -1)
+		close(worker->access_log_fd);
+	if (check_leaks(sandboxed) != 0 && status == 0)
+		status = EXIT_LEAKED;
+	_exit(status);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WORKER_POLLER_H
+#define WORKER_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What waits for a descriptor embeds a watch as its first member; READY is
+ * called from the loop with EPOLL* bits.
+ */
+struct watch {
+	void (*ready)(struct watch *watch, uint32_t events);
+};
+
+struct poller {
+	int fd;
+};
+
+/* Opens it; after the fork, for an inherited one would be shared with the
+ * siblings. Returns false with errno. */
+bool poller_open(struct poller *poller);
+void poller_close(struct poller *poller);
+
+/* Return false with errno (ENOSPC, ENOMEM). EVENTS are EPOLL* bits. */
+bool
+poller_add(struct poller *poller, int fd, struct watch *watch, uint32_t events);
+bool poller_change(
+    struct poller *poller, int fd, struct watch *watch, uint32_t events);
+void poller_remove(struct poller *poller, int fd);
+
+#define POLLER_EVENTS 64 /* taken a turn */
+
+/* Waits for TIMEOUT_MS (-1: for ever). BLOCKS. Returns the number of events,
+ * or -1 with errno other than EINTR; EINTR counts as 0. */
+struct epoll_event;
+int
+poller_wait(struct poller *poller, struct epoll_event *events, int timeout_ms);
+
+#endif

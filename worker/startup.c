@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What happens between fork and READY, as a checklist. The order is the
+ * point: what needs root or files comes before both are given up, and
+ * handlers, which may be anybody's code, start inside the sandbox.
+ */
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "worker/accept.h"
+#include "worker/connection.h"
+#include "worker/descriptors.h"
+#include "worker/drain.h"
+#include "worker/leave.h"
+#include "worker/orders.h"
+#include "worker/privileges.h"
+#include "worker/sandbox.h"
+#include "worker/service.h"
+#include "worker/signals.h"
+#include "worker/startup.h"
+#include "worker/state.h"
+#include "worker/title.h"
+
+/* ps(1) and the log call a worker the same: "worker default/3". */
+static void
+take_name(struct worker *worker)
+{
+	char role[96];
+
+	snprintf(worker->name, sizeof(worker->name), "%s/%zu",
+	    worker->context->pool->name, worker->context->slot);
+	snprintf(role, sizeof(role), "worker %s", worker->name);
+	log_set_role(role);
+	prctl(PR_SET_NAME, role); /* the kernel cuts it */
+	title_show(worker);
+}
+
+/* The siblings' slots are there to be read. */
+static void
+take_slot(struct worker *worker)
+{
+	const struct worker_context *context = worker->context;
+	size_t size = context->region_slot_size;
+	char *region = context->region;
+
+	worker->slot = slot_at(region, size, context->slot - 1);
+	mprotect(region, size * (context->slot - 1), PROT_READ);
+	mprotect(region + size * context->slot,
+	    size * (WORKERS_MAX - context->slot), PROT_READ);
+	counter_set(&worker->slot->phase, PHASE_STARTING);
+	counter_set(&worker->slot->accepting, 0);
+	counter_set(&worker->slot->active, 0);
+	counter_set(&worker->slot->turn_since_ms, 0);
+}
+
+static bool
+open_loop(struct worker *worker)
+{
+	timers_init(&worker->timers);
+	title_init(worker);
+	drain_init(worker);
+	worker->channel.message = orders_obey;
+	worker->channel.closed = orders_orphaned;
+	worker->channel.arg = worker;
+	return poller_open(&worker->poller) &&
+	    channel_open(&worker->channel, &worker->poller,
+		worker->context->channel_fd) &&
+	    signals_watch(worker) && connection_init(worker);
+}
+
+static void
+set_nice(const struct pool_config *pool)
+{
+	if (pool->nice != 0 &&
+	    setpriority(PRIO_PROCESS, 0, (int)pool->nice) == -1)
+		log_warn("cannot set nice %lld: %s", (long long)pool->nice,
+		    strerror(errno));
+}
+
+static bool
+drop_privileges(const struct worker_context *context, char *why, size_t size)
+{
+	const struct pool_config *pool = context->pool;
+	const struct daemon_config *daemon = &context->config->daemon;
+	bool own = *pool->user != '\0';
+	struct privileges wanted = {
+		.user = own ? pool->user : daemon->user,
+		.group = *pool->group != '\0' ? pool->group
+		    : own		      ? ""
+					      : daemon->group,
+		.chroot = pool->chroot,
+	};
+
+	if (geteuid() == 0 && *wanted.user == '\0')
+		wanted.user = "nobody";
+	else if (geteuid() != 0 && !own) /* the daemon's is for root only */
+		wanted.user = wanted.group = "";
+	tzset(); /* daytime cannot read the zone after this */
+	return privileges_drop(&wanted, why, size);
+}
+
+static void
+lock_in(const struct pool_config *pool)
+{
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, LEAVE_NEEDS_DUMPABLE, 0, 0, 0);
+	sandbox_enter((enum sandbox_mode)pool->sandbox);
+}
+
+static int
+failed(int status, char *why, size_t size, const char *what)
+{
+	snprintf(why, size, "cannot %s: %s", what, strerror(errno));
+	return status;
+}
+
+int
+startup_run(struct worker *worker, char *why, size_t why_size)
+{
+	const struct worker_context *context = worker->context;
+	const char *refused;
+
+	if (!signals_reset(worker))
+		return failed(1, why, why_size, "set the signal mask");
+	descriptors_close_others(context);
+	worker->now_ms = clock_monotonic_ms();
+	take_slot(worker);
+	take_name(worker);
+	if (!open_loop(worker))
+		return failed(1, why, why_size, "set up the event loop");
+	worker->connections.limit = descriptors_limit(context);
+	set_nice(context->pool);
+	if (!service_init_all(worker, why, why_size) ||
+	    !accept_init(worker, why, why_size))
+		return 1;
+	if (!drop_privileges(context, why, why_size))
+		return EXIT_CONFIG;
+	lock_in(context->pool);
+	if (!service_start_all(worker, &refused)) {
+		snprintf(why, why_size,
+		    "service \"%s\": its handler refused to start", refused);
+		return EXIT_CONFIG;
+	}
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WORKER_STATE_H
+#define WORKER_STATE_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "worker/channel.h"
+#include "worker/gate.h"
+#include "worker/poller.h"
+#include "worker/preforkd.h"
+#include "worker/timers.h"
+#include "worker/worker.h"
+
+/*
+ * The worker's own state, private to worker/: one struct worker a process,
+ * made by worker_main(). Each part has the module that writes it; the others
+ * only read.
+ */
+
+struct worker;
+struct datagrams;
+
+/* One socket that the siblings compete for. Owner: accept.c. */
+struct listener {
+	struct watch watch; /* first: the poller hands it back */
+	struct worker *worker;
+	struct pf_service *service;
+	const struct worker_listener *given; /* type, family, text */
+	size_t index;
+	int fd;				  /* -1: given up */
+	bool armed;			  /* in the poller */
+	bool paused;			  /* descriptors or memory ran out */
+	struct datagram_socket *datagram; /* of datagram.c, or NULL */
+};
+
+/* A service as this worker serves it. Owner: service.c. */
+struct pf_service {
+	struct worker *worker;
+	const struct service_config *config;
+	const struct pf_handler *handler;
+	struct service_counters *counters; /* in the slot */
+	uint64_t *active_gauge;		   /* in the slot */
+	size_t index;			   /* in worker_context.services */
+	uint64_t active;		   /* connections here */
+	uint64_t share;			   /* of max_connections; UINT64_MAX */
+	unsigned calls;			   /* for sampling busy time */
+	bool started;
+	void *data; /* the handler's */
+	struct timer_list idle, session;
+};
+
+STAILQ_HEAD(connection_touched, pf_connection);
+LIST_HEAD(connection_all, pf_connection);
+
+/* Owner: connection.c. */
+struct connections {
+	struct connection_all all;
+	struct connection_touched touched; /* to settle at the turn's end */
+	uint64_t active;		   /* not yet closed */
+	uint64_t limit;			   /* of this worker */
+	uint64_t next_id;		   /* never used twice */
+	struct timer_list lingering;
+	char *input; /* INPUT_SIZE bytes, in use during one callback only */
+	struct log_limit refused, failed; /* lines that clients can cause */
+};
+
+#define INPUT_SIZE 65536 /* bytes of one recv(2), a connection's turn */
+
+/* Owner: accept.c. */
+struct accepting {
+	struct listener *listeners;
+	size_t n;
+	bool standing_back; /* siblings have fewer connections */
+	bool review;	/* something changed: arm and disarm at turn's end */
+	bool poll_once; /* just came back: is anything still queued? */
+	bool came_back; /* this turn answers that */
+	struct gate gate;
+	struct timer_list back;	  /* end of standing back */
+	struct timer_list resume; /* end of a pause */
+	struct timer back_timer, resume_timer;
+	struct log_limit exhausted, strange;
+};
+
+/* Owner: drain.c. */
+struct draining {
+	bool asked; /* begins at the end of the turn */
+	bool begun;
+	struct message_drain order;
+	struct timer_list end;
+	struct timer end_timer;
+};
+
+/* Owner: title.c. */
+struct title {
+	struct timer_list list;
+	struct timer timer;
+};
+
+struct worker {
+	const struct worker_context *context;
+	char name[80]; /* "default/3" */
+	struct slot *slot;
+	struct poller poller;
+	struct timers timers;
+	int64_t now_ms;	    /* read once a turn */
+	bool done;	    /* leave at the end of this turn */
+	uint64_t n_workers; /* that the pool should have */
+	int access_log_fd;  /* or -1 */
+	struct pf_service *services;
+	size_t n_services;
+	struct connections connections;
+	struct accepting accepting;
+	struct draining draining;
+	struct channel channel;
+	struct watch signals;
+	int signal_fd;
+	struct title title;
+	struct datagrams *datagrams; /* NULL without datagram sockets */
+};
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker: one process, one loop over epoll, thousands of connections. Runs
+ * in the process that the supervisor has just forked and shares nothing with
+ * it but the channel, the listening sockets and its page of counters, which it
+ * alone writes. An idle worker makes no system call.
+ */
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "worker/accept.h"
+#include "worker/connection.h"
+#include "worker/drain.h"
+#include "worker/leave.h"
+#include "worker/startup.h"
+#include "worker/state.h"
+#include "worker/title.h"
+
+_Static_assert(sizeof(struct pf_connection) <= 256, "thousands of these");
+
+static int
+sleep_ms(struct worker *worker)
+{
+	if (worker->accepting.poll_once) {
+		worker->accepting.poll_once = false;
+		return 0;
+	}
+	return timers_wait_ms(&worker->timers, worker->now_ms);
+}
+
+/* The heartbeat: a turn that lasts shows as one that began long ago. */
+static void
+begin_turn(struct worker *worker)
+{
+	struct slot *slot = worker->slot;
+
+	worker->now_ms = clock_monotonic_ms();
+	counter_add(&slot->turns, 1);
+	counter_set(&slot->turn_since_ms, (uint64_t)worker->now_ms);
+}
+
+static void
+dispatch(const struct epoll_event *events, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct watch *watch = events[i].data.ptr;
+		watch->ready(watch, events[i].events);
+	}
+}
+
+/* Everything that events have changed takes effect here. */
+static void
+end_turn(struct worker *worker)
+{
+	timers_run(&worker->timers, worker->now_ms);
+	connection_settle_all(worker);
+	drain_review(worker);
+	accept_review(worker);
+	counter_set(&worker->slot->worker.log_dropped, log_dropped());
+	counter_set(&worker->slot->turn_since_ms, 0);
+}
+
+static int
+serve(struct worker *worker)
+{
+	struct epoll_event events[POLLER_EVENTS];
+
+	while (!worker->done) {
+		int n = poller_wait(&worker->poller, events, sleep_ms(worker));
+		if (n == -1) {
+			log_error(
+			    "cannot wait for events: %s", strerror(errno));
+			return 1;
+		}
+		begin_turn(worker);
+		dispatch(events, n);
+		end_turn(worker);
+	}
+	return 0;
+}
+
+static _Noreturn void
+fail(struct worker *worker, int status, const char *why)
+{
+	char text[WORKER_TEXT_MAX] = "";
+
+	strlcpy(text, why, sizeof(text));
+	log_error("%s", text);
+	channel_send(&worker->channel, MESSAGE_FAILED, text, strlen(text) + 1);
+	leave_exit(worker, status);
+}
+
+void
+worker_main(const struct worker_context *context)
+{
+	static struct worker worker;
+	char why[WORKER_TEXT_MAX];
+
+	worker.context = context;
+	worker.n_workers = context->n_workers;
+	worker.access_log_fd = context->access_log_fd;
+	worker.poller.fd = worker.channel.fd = worker.signal_fd = -1;
+	STAILQ_INIT(&worker.channel.queue);
+	int status = startup_run(&worker, why, sizeof(why));
+	if (status != 0)
+		fail(&worker, status, why);
+	counter_set(&worker.slot->phase, PHASE_SERVING);
+	accept_start(&worker);
+	channel_send(&worker.channel, MESSAGE_READY, NULL, 0);
+	title_show(&worker);
+	status = serve(&worker);
+	connection_kill_all(&worker, CLOSE_OPERATOR);
+	connection_settle_all(&worker);
+	leave_exit(&worker, status);
+}
