@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: ISC
+#
+# preforkd is built by this one file, from the root, into build/FLAVOUR/.
+# Sources are found by wildcard, flags are remembered: a change of either
+# rebuilds what depends on it. CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS are yours
+# and come last; what the project needs is in names of its own.
+#
+#     make V=1                     shows the commands
+#     make DEVELOPER=1             warnings are errors
+#     make FLAVOUR=asan            address and undefined behaviour sanitizers
+#     make test TESTS=tests/10-x.bats      only these (also tests/unit/test_x.c)
+#     make install DESTDIR=/tmp/x PREFIX=/usr
+
+VERSION = 0.1.0
+FLAVOUR ?= release
+
+# --- where things go ---------------------------------------------------------
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/preforkd
+INCLUDEDIR ?= $(PREFIX)/include
+INITDIR ?= $(SYSCONFDIR)/init.d
+DEFAULTDIR ?= $(SYSCONFDIR)/default
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+INSTALL ?= install
+
+# --- what there is -----------------------------------------------------------
+
+BUILD := build/$(FLAVOUR)
+OBJ := $(BUILD)/obj
+
+COMMON := $(wildcard common/*.c)
+WORKER := $(wildcard worker/*.c worker/handlers/*.c)
+SUPERVISOR := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
+CLIENT_SOURCES := $(wildcard clients/*.c)
+UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+MAN := $(wildcard docs/*.[1-9])
+
+# clients/NAME.c is a program; clients/NAME_part.c are its modules.
+CLIENTS := $(foreach c,$(basename $(notdir $(CLIENT_SOURCES))),\
+	$(if $(findstring _,$(c)),,$(c)))
+DAEMON := $(if $(wildcard supervisor/main.c),preforkd)
+SBIN_PROGRAMS := $(DAEMON) $(filter %ctl,$(CLIENTS))
+BIN_PROGRAMS := $(filter-out %ctl,$(CLIENTS))
+UNIT := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+FUZZ := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+# --- flags -------------------------------------------------------------------
+
+PKG_CONFIG ?= pkg-config
+pkg_cflags := $(shell $(PKG_CONFIG) --cflags libbsd-overlay inih jansson 2>&1)
+pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
+# A constructor that setproctitle(3) needs; linked into the daemon only.
+ctor_libs := $(shell $(PKG_CONFIG) --libs libbsd-ctor 2>&1)
+
+DEFAULT_CFLAGS_release = -O2 -g
+DEFAULT_CFLAGS_asan = -O1 -g
+DEFAULT_CFLAGS_fuzz = -O1 -g
+CFLAGS ?= $(DEFAULT_CFLAGS_$(FLAVOUR))
+
+FLAVOUR_FLAGS_asan = -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAVOUR_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAVOUR_FLAGS = $(FLAVOUR_FLAGS_$(FLAVOUR))
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla \
+	$(if $(filter 1,$(DEVELOPER)),-Werror)
+
+# _FORTIFY_SOURCE needs an optimizing compiler, gets in the way of the
+# sanitizers and is left alone when the user set it. Some compilers predefine
+# it, hence the -U.
+optimized = $(filter-out -O0,$(filter -O%,$(CFLAGS)))
+FORTIFY = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
+	-U_FORTIFY_SOURCE $(if $(FLAVOUR_FLAGS),,\
+	$(if $(optimized),-D_FORTIFY_SOURCE=2)))
+HARDENING = -fno-common -fstack-protector-strong -fPIE $(FORTIFY)
+
+DEFINES = -D_GNU_SOURCE -DPREFORKD_VERSION='"$(VERSION)"' \
+	-DPREFORKD_SYSCONFDIR='"$(SYSCONFDIR)"' -DPREFORKD_FLAVOUR='"$(FLAVOUR)"'
+
+COMPILE = $(CC) -std=c11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) \
+	$(FLAVOUR_FLAGS) $(pkg_cflags) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(FLAVOUR_FLAGS) \
+	$(CFLAGS) $(LDFLAGS)
+
+# --- output ------------------------------------------------------------------
+
+ifeq ($(V),1)
+say = @:
+quiet =
+else
+say = @printf '  %-8s%s\n' $(1) $(2)
+quiet = @
+endif
+
+# --- targets that people call ------------------------------------------------
+
+.PHONY: all
+all: $(addprefix $(BUILD)/,$(SBIN_PROGRAMS) $(BIN_PROGRAMS)) ## build the programs (default)
+
+# Dependencies come first and may bring the very compiler and pkg-config whose
+# answers this file needs, so that the rest is read anew by a second make.
+.PHONY: run
+run: ## install what is missing to build, build, and serve etc/demo.ini
+	@./deps.sh build
+	@$(MAKE) --no-print-directory all
+	@mkdir -p build/run
+	@exec $(BUILD)/preforkd -c etc/demo.ini
+
+.PHONY: test
+test: ## install what is missing to test, build, run every test
+	@./deps.sh build test
+	@$(MAKE) --no-print-directory all unit
+	@PREFORKD_BIN=$(CURDIR)/$(BUILD) tests/run $(TESTS)
+
+.PHONY: asan
+asan: ## the same with address and undefined behaviour sanitizers
+	@$(MAKE) --no-print-directory test FLAVOUR=asan
+
+.PHONY: unit
+unit: $(UNIT) ## build the unit tests
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZ_SECONDS (10; needs clang)
+	@./deps.sh build fuzz
+	@$(MAKE) --no-print-directory fuzz-run FLAVOUR=fuzz CC=clang
+
+.PHONY: lint
+lint: ## check format, shell, C, includes and man pages
+	@./deps.sh build test lint
+	@tests/lint
+
+.PHONY: deps
+deps: ## install what building and testing need (apt-get, dnf, apk)
+	@./deps.sh build test
+
+.PHONY: clean
+clean: ## remove everything made
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' \
+	    $(firstword $(MAKEFILE_LIST))
+
+# --- how it is made ----------------------------------------------------------
+
+.PHONY: FORCE
+FORCE:
+
+quoted = '$(subst ','\'',$(1))'
+remember = $(quiet)mkdir -p $(@D); printf '%s\n' $(call quoted,$(1)) | \
+	cmp -s - $@ || printf '%s\n' $(call quoted,$(1)) >$@
+
+$(BUILD)/flags: FORCE
+	$(call remember,$(COMPILE) / $(LINK) / $(pkg_libs) $(ctor_libs))
+
+# A source that came or went changes the list, which renews the archives.
+$(BUILD)/sources: FORCE
+	$(call remember,$(COMMON) $(WORKER) $(SUPERVISOR))
+
+$(OBJ)/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Clients link with common alone, tests with all but main().
+$(BUILD)/common.a: $(call objects,$(COMMON))
+$(BUILD)/all.a: $(call objects,$(COMMON) $(WORKER) $(SUPERVISOR))
+$(BUILD)/common.a $(BUILD)/all.a: $(BUILD)/sources
+	$(call say,AR,$@)
+	$(quiet)rm -f $@
+	$(quiet)$(AR) rcs $@ $(filter %.o,$^)
+
+$(BUILD)/preforkd: $(call objects,$(COMMON) $(WORKER) $(SUPERVISOR) \
+    supervisor/main.c) $(BUILD)/sources
+	$(call say,LINK,$@)
+	$(quiet)$(LINK) -o $@ $(filter %.o,$^) $(ctor_libs) $(pkg_libs) $(LDLIBS)
+
+define client_rule
+$(BUILD)/$(1): $(call objects,clients/$(1).c $(wildcard clients/$(1)_*.c)) \
+    $(BUILD)/common.a
+	$$(call say,LINK,$$@)
+	$$(quiet)$$(LINK) -o $$@ $$^ $$(pkg_libs) $$(LDLIBS)
+endef
+$(foreach c,$(CLIENTS),$(eval $(call client_rule,$(c))))
+
+$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(BUILD)/all.a
+	$(call say,LINK,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(LINK) -o $@ $^ -lcmocka $(pkg_libs) $(LDLIBS)
+
+$(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a
+	$(call say,LINK,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(LINK) -fsanitize=fuzzer -o $@ $^ $(pkg_libs) $(LDLIBS)
+
+FUZZ_SECONDS ?= 10
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ)
+	$(quiet)set -e; for f in $(FUZZ); do \
+	    mkdir -p "$$f.corpus"; \
+	    seeds=tests/fuzz/seeds/$${f##*/fuzz_}; \
+	    [ -d "$$seeds" ] || seeds=; \
+	    echo "  FUZZ    $$f"; \
+	    "$$f" -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
+	        -print_final_stats=0 -artifact_prefix="$$f-" \
+	        "$$f.corpus" $$seeds; \
+	done
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# --- installing --------------------------------------------------------------
+
+# The files in etc/ name the places of a distribution's package; installing
+# writes those of this installation.
+places = sed -e 's|/usr/sbin/|$(SBINDIR)/|g' -e 's|/etc/preforkd|$(SYSCONFDIR)/preforkd|g' \
+	-e 's|/etc/default/|$(DEFAULTDIR)/|g'
+# $(call put,FROM,TO,MODE)
+put = $(INSTALL) -d '$(DESTDIR)$(dir $(2))' && $(places) $(1) >$(BUILD)/place && \
+	$(INSTALL) -m $(3) $(BUILD)/place '$(DESTDIR)$(2)' && rm -f $(BUILD)/place
+# A configuration that is there stays; the new one is laid beside it.
+put_config = if [ -e '$(DESTDIR)$(2)' ]; then $(call put,$(1),$(2).dist,644); \
+	else $(call put,$(1),$(2),644); fi
+
+.PHONY: install
+install: all ## install below DESTDIR and PREFIX; keeps a configuration
+	$(INSTALL) -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(BINDIR)' \
+	    '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DOCDIR)' \
+	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/conf.d'
+	set -e; for p in $(SBIN_PROGRAMS); do \
+	    $(INSTALL) -m 755 $(BUILD)/$$p '$(DESTDIR)$(SBINDIR)/'; done
+	set -e; for p in $(BIN_PROGRAMS); do \
+	    $(INSTALL) -m 755 $(BUILD)/$$p '$(DESTDIR)$(BINDIR)/'; done
+	set -e; for m in $(MAN); do \
+	    $(INSTALL) -d '$(DESTDIR)$(MANDIR)/man'$${m##*.}; \
+	    $(INSTALL) -m 644 $$m '$(DESTDIR)$(MANDIR)/man'$${m##*.}/; done
+	set -e; for d in $(wildcard README.md LICENSE docs/*.md); do \
+	    $(INSTALL) -m 644 $$d '$(DESTDIR)$(DOCDIR)/'; done
+	$(INSTALL) -m 644 worker/preforkd.h '$(DESTDIR)$(INCLUDEDIR)/'
+	$(call put,etc/init.d/preforkd,$(INITDIR)/preforkd,755)
+	$(call put,etc/systemd/preforkd.service,$(UNITDIR)/preforkd.service,644)
+	$(call put,etc/systemd/preforkd.socket,$(UNITDIR)/preforkd.socket,644)
+	$(call put,etc/systemd/preforkd.sysusers,$(SYSUSERSDIR)/preforkd.conf,644)
+	$(call put,etc/systemd/preforkd.tmpfiles,$(TMPFILESDIR)/preforkd.conf,644)
+	$(call put_config,etc/default/preforkd,$(DEFAULTDIR)/preforkd)
+	$(call put_config,etc/preforkd.ini,$(SYSCONFDIR)/preforkd/preforkd.ini)
+
+.PHONY: uninstall
+uninstall: ## remove what install put, but no configuration
+	rm -f $(foreach p,$(SBIN_PROGRAMS),'$(DESTDIR)$(SBINDIR)/$(p)') \
+	    $(foreach p,$(BIN_PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
+	    $(foreach m,$(MAN),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))') \
+	    $(foreach d,$(wildcard README.md LICENSE docs/*.md),'$(DESTDIR)$(DOCDIR)/$(notdir $(d))') \
+	    '$(DESTDIR)$(INCLUDEDIR)/preforkd.h' \
+	    '$(DESTDIR)$(INITDIR)/preforkd' \
+	    '$(DESTDIR)$(UNITDIR)/preforkd.service' \
+	    '$(DESTDIR)$(UNITDIR)/preforkd.socket' \
+	    '$(DESTDIR)$(SYSUSERSDIR)/preforkd.conf' \
+	    '$(DESTDIR)$(TMPFILESDIR)/preforkd.conf' \
+	    '$(DESTDIR)$(DEFAULTDIR)/preforkd.dist' \
+	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/preforkd.ini.dist'
+	-rmdir '$(DESTDIR)$(DOCDIR)' \
+	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/conf.d' \
+	    '$(DESTDIR)$(SYSCONFDIR)/preforkd' 2>/dev/null || :
