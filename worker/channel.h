@@ -11,6 +11,8 @@
 #include "worker/poller.h"
 #include "worker/worker.h"
 
+STAILQ_HEAD(channel_queue, channel_packet);
+
 /*
  * The worker's end of its SOCK_SEQPACKET pair. Messages that the supervisor
  * does not take at once wait here, in order.
@@ -20,7 +22,7 @@ struct channel {
 	struct poller *poller;
 	int fd; /* -1: the supervisor is gone */
 	bool waiting_to_send;
-	STAILQ_HEAD(, channel_packet) queue;
+	struct channel_queue queue;
 	/* A message has come, with a descriptor (its owner now) or -1. */
 	void (*message)(
 	    void *arg, const struct worker_message *message, int fd);

@@ -39,7 +39,7 @@ take_name(struct worker *worker)
 	    worker->context->pool->name, worker->context->slot);
 	snprintf(role, sizeof(role), "worker %s", worker->name);
 	log_set_role(role);
-	prctl(PR_SET_NAME, role); /* the kernel cuts it */
+	prctl(PR_SET_NAME, worker->name); /* the kernel cuts it */
 	title_show(worker);
 }
 

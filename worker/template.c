@@ -104,10 +104,10 @@ static bool
 parse(struct template *template, const char *text,
     const struct pf_service *service, char *why, size_t why_size)
 {
-	enum result result = OK;
-
 	for (const char *p = text; *p != '\0'; p++) {
 		const char *begin = p;
+		enum result result;
+
 		if (*p == '%')
 			result = percent(template, *++p, service);
 		else if (*p == '\\')

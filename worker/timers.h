@@ -29,8 +29,10 @@ struct timer_list {
 	void *arg;
 };
 
+LIST_HEAD(timers_running, timer_list);
+
 struct timers {
-	LIST_HEAD(, timer_list) running;
+	struct timers_running running;
 };
 
 void timers_init(struct timers *timers);
