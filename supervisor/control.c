@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket. Supervisor only: it owns the listening socket, its file
+ * and the connections. A request is a line, a reply is framed by
+ * common/reply.h. Nothing here waits: what a client does not send or read
+ * costs it its connection at a deadline, what it sends too much of is refused.
+ */
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/reply.h"
+#include "supervisor/control.h"
+#include "supervisor/loop.h"
+#include "supervisor/report.h"
+#include "supervisor/socket_file.h"
+
+#define CONNECTIONS_MAX 32
+#define BACKLOG		32
+#define WORDS_MAX	16
+#define OUTPUT_MAX	((size_t)32 * 1024 * 1024) /* a long list */
+#define EVENTS_MAX	((size_t)256 * 1024)	   /* behind: cut off */
+#define BUSY_OUTPUT	((size_t)64 * 1024)	   /* more: no next request */
+#define HALF_LINE_MS	5000
+#define UNREAD_REPLY_MS 10000
+#define IDLE_MS		60000
+#define ACCEPT_PAUSE_MS 100 /* without descriptors */
+#define ACCEPTS_A_TURN	16
+#define COMMANDS_A_TURN 16
+
+struct control_connection {
+	TAILQ_ENTRY(control_connection) entry;
+	int fd;
+	struct watch watch;
+	struct timer deadline;
+	bool privileged;
+	bool json;	 /* of the request being answered */
+	bool waiting;	 /* its answer comes later */
+	bool streaming;	 /* gets events */
+	bool ended;	 /* the client sends no more */
+	bool closing;	 /* closed when the output is gone */
+	bool processing; /* within process(): it goes on by itself */
+	void (*cancel)(struct control_connection *connection);
+	struct buffer out, body;
+	size_t n_in;
+	char in[CONTROL_LINE_MAX];
+};
+
+static const char *const error_names[] = {
+#define CODE(name, text) text,
+	CONTROL_ERRORS(CODE)
+#undef CODE
+};
+
+static struct {
+	int fd;
+	struct socket_file file;
+	struct watch watch;
+	struct timer pause;
+	TAILQ_HEAD(, control_connection) connections;
+	size_t n;
+	struct log_limit refused;
+} control = { .fd = -1,
+	.connections = TAILQ_HEAD_INITIALIZER(control.connections) };
+
+static void process(struct control_connection *connection);
+
+static void
+drop(struct control_connection *connection)
+{
+	if (connection->waiting && connection->cancel != NULL)
+		connection->cancel(connection);
+	TAILQ_REMOVE(&control.connections, connection, entry);
+	control.n--;
+	loop_unwatch(&connection->watch);
+	loop_timer_cancel(&connection->deadline);
+	close(connection->fd);
+	buffer_clear(&connection->out);
+	buffer_clear(&connection->body);
+	free(connection);
+}
+
+static void
+on_deadline(void *arg)
+{
+	drop(arg);
+}
+
+/* What the connection waits for has one deadline; begun anew with progress. */
+static void
+set_deadline(struct control_connection *connection)
+{
+	const struct timer *timer = &connection->deadline;
+	int64_t delay_ms = IDLE_MS;
+
+	/* A line must be complete in its time, however it drips in. */
+	if (connection->n_in > 0 && buffer_length(&connection->out) == 0 &&
+	    timer->active && timer->due_ms - loop_now_ms() <= HALF_LINE_MS)
+		return;
+	if (buffer_length(&connection->out) > 0)
+		delay_ms = UNREAD_REPLY_MS;
+	else if (connection->n_in > 0)
+		delay_ms = HALF_LINE_MS;
+	if (buffer_length(&connection->out) == 0 &&
+	    (connection->waiting || connection->streaming))
+		loop_timer_cancel(&connection->deadline);
+	else
+		loop_timer_set(
+		    &connection->deadline, delay_ms, on_deadline, connection);
+}
+
+/* May the next request be read and answered? */
+static bool
+wants_input(const struct control_connection *connection)
+{
+	return !connection->ended && !connection->closing &&
+	    (!connection->waiting || connection->streaming) &&
+	    buffer_length(&connection->out) < BUSY_OUTPUT;
+}
+
+static void
+set_interest(struct control_connection *connection)
+{
+	uint32_t events = 0;
+
+	if (wants_input(connection) || connection->streaming)
+		events |= connection->ended ? 0 : EPOLLIN;
+	if (buffer_length(&connection->out) > 0)
+		events |= EPOLLOUT;
+	/* EPOLLHUP comes in any case: a vanished client is noticed. */
+	loop_watch_change(&connection->watch, events);
+}
+
+/* True while the connection is still there. */
+static bool
+flush(struct control_connection *connection)
+{
+	struct buffer *out = &connection->out;
+
+	while (buffer_length(out) > 0) {
+		ssize_t n = send(connection->fd, buffer_data(out),
+		    buffer_length(out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			return true;
+		if (n == -1) {
+			drop(connection);
+			return false;
+		}
+		buffer_consume(out, (size_t)n);
+	}
+	bool finished = connection->closing ||
+	    (connection->ended && !connection->waiting &&
+		connection->n_in == 0);
+	if (finished)
+		drop(connection);
+	return !finished;
+}
+
+/* After anything happened: write, and wait for what comes next. */
+static void
+settle(struct control_connection *connection)
+{
+	if (connection->out.failed) {
+		log_warn("a client of the control socket is cut off: its "
+			 "reply is too long");
+		drop(connection);
+		return;
+	}
+	if (!flush(connection))
+		return;
+	set_deadline(connection);
+	set_interest(connection);
+}
+
+struct buffer *
+control_body(struct control_connection *connection)
+{
+	return &connection->body;
+}
+
+bool
+control_is_privileged(const struct control_connection *connection)
+{
+	return connection->privileged;
+}
+
+bool
+control_wants_json(const struct control_connection *connection)
+{
+	return connection->json;
+}
+
+static void
+body_as_json(struct control_connection *connection, const char *text)
+{
+	json_t *root = json_pack("{s:s}", "message", text);
+
+	report_json(root, &connection->body);
+	json_decref(root);
+}
+
+/* The status line is there: body and end follow. */
+static void
+end_reply(struct control_connection *connection)
+{
+	struct buffer *body = &connection->body;
+
+	reply_append_body(
+	    &connection->out, buffer_data(body), buffer_length(body));
+	reply_append_end(&connection->out);
+	if (body->failed)
+		connection->out.failed = true;
+	buffer_clear(body);
+	bool deferred = connection->waiting;
+	connection->waiting = false;
+	connection->cancel = NULL;
+	if (deferred && !connection->processing)
+		process(connection);
+}
+
+void
+control_ok(struct control_connection *connection, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (connection->json && buffer_length(&connection->body) == 0)
+		body_as_json(connection, text);
+	buffer_printf(
+	    &connection->out, "OK%s%s\n", text[0] == '\0' ? "" : " ", text);
+	end_reply(connection);
+}
+
+void
+control_error(struct control_connection *connection, enum control_error code,
+    const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	buffer_printf(
+	    &connection->out, "ERROR %s %s\n", error_names[code], text);
+	end_reply(connection);
+}
+
+void
+control_report(struct control_connection *connection, json_t *root)
+{
+	if (root == NULL) {
+		control_error(connection, CONTROL_FAILED, "out of memory");
+		return;
+	}
+	if (connection->json)
+		report_json(root, &connection->body);
+	else
+		report_text(root, &connection->body);
+	json_decref(root);
+	control_ok(connection, "%s", "");
+}
+
+void
+control_defer(struct control_connection *connection,
+    void (*cancel)(struct control_connection *connection))
+{
+	connection->waiting = true;
+	connection->cancel = cancel;
+}
+
+void
+control_stream(struct control_connection *connection)
+{
+	buffer_text(&connection->out, "OK events follow\n");
+	connection->streaming = true;
+	connection->waiting = true;
+}
+
+void
+control_tell_event(const char *line)
+{
+	struct control_connection *connection, *next;
+
+	TAILQ_FOREACH_SAFE (connection, &control.connections, entry, next) {
+		if (!connection->streaming)
+			continue;
+		reply_append_body(&connection->out, line, strlen(line));
+		if (buffer_length(&connection->out) > EVENTS_MAX)
+			drop(connection);
+		else
+			set_interest(connection);
+	}
+}
+
+static void
+dispatch(struct control_connection *connection, int argc, char **argv)
+{
+	connection->json = argc > 0 && strcmp(argv[0], "json") == 0;
+	if (connection->json) {
+		argc--;
+		argv++;
+	}
+	if (argc == 0) {
+		control_error(
+		    connection, CONTROL_UNKNOWN, "no command; try \"help\"");
+		return;
+	}
+	const struct command *command = commands_find(argv[0]);
+	if (command == NULL) {
+		char name[64];
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; try \"help\"",
+		    log_escape(name, sizeof(name), argv[0], strlen(argv[0])));
+		return;
+	}
+	if (command->right == RIGHT_CONTROL && !connection->privileged) {
+		control_error(connection, CONTROL_PERMISSION,
+		    "\"%s\" is for root and the user of the daemon",
+		    command->name);
+		return;
+	}
+	command->run(connection, argc, argv);
+}
+
+static void
+run_line(struct control_connection *connection, char *line)
+{
+	char *argv[WORDS_MAX + 1], *word;
+	int argc = 0;
+
+	while ((word = strsep(&line, " \t\r")) != NULL) {
+		if (*word == '\0')
+			continue;
+		if (argc == WORDS_MAX) {
+			control_error(connection, CONTROL_ARGUMENT,
+			    "at most %d words", WORDS_MAX);
+			return;
+		}
+		argv[argc++] = word;
+	}
+	argv[argc] = NULL;
+	dispatch(connection, argc, argv);
+}
+
+static void
+refuse_line(struct control_connection *connection, const char *why)
+{
+	connection->n_in = 0;
+	connection->closing = true;
+	control_error(connection, CONTROL_ARGUMENT, "%s", why);
+}
+
+/* Runs the first whole line; false when there is none. */
+static bool
+run_next(struct control_connection *connection)
+{
+	char line[CONTROL_LINE_MAX];
+	char *end = memchr(connection->in, '\n', connection->n_in);
+
+	if (end == NULL) {
+		if (connection->n_in == sizeof(connection->in))
+			refuse_line(
+			    connection, "a line has at most 4096 bytes");
+		return false;
+	}
+	size_t len = (size_t)(end - connection->in);
+	memcpy(line, connection->in, len);
+	line[len] = '\0';
+	connection->n_in -= len + 1;
+	memmove(connection->in, end + 1, connection->n_in);
+	if (memchr(line, '\0', len) != NULL)
+		refuse_line(connection, "a line has no NUL bytes");
+	else
+		run_line(connection, line);
+	return true;
+}
+
+static void
+on_more_work(void *arg)
+{
+	process(arg);
+}
+
+static void
+process(struct control_connection *connection)
+{
+	int n = 0;
+
+	connection->processing = true;
+	while (!connection->waiting && !connection->closing &&
+	    buffer_length(&connection->out) < BUSY_OUTPUT) {
+		if (n++ == COMMANDS_A_TURN) {
+			/* Others first. */
+			loop_timer_set(
+			    &connection->deadline, 0, on_more_work, connection);
+			connection->processing = false;
+			return;
+		}
+		if (!run_next(connection))
+			break;
+	}
+	connection->processing = false;
+	/* What an ended client leaves behind is no request. */
+	if (connection->ended && !connection->waiting &&
+	    memchr(connection->in, '\n', connection->n_in) == NULL)
+		connection->n_in = 0;
+	settle(connection);
+}
+
+/* False when the connection is gone. */
+static bool
+receive(struct control_connection *connection)
+{
+	size_t room = sizeof(connection->in) - connection->n_in;
+	char ignored[512];
+	char *into = connection->in + connection->n_in;
+
+	/* Whoever reads events has nothing more to say. */
+	if (connection->streaming) {
+		into = ignored;
+		room = sizeof(ignored);
+	}
+	ssize_t n = recv(connection->fd, into, room, MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n == -1 || (n == 0 && connection->streaming)) {
+		drop(connection);
+		return false;
+	}
+	if (n == 0)
+		connection->ended = true;
+	else if (!connection->streaming)
+		connection->n_in += (size_t)n;
+	return true;
+}
+
+static void
+on_connection(void *arg, uint32_t events)
+{
+	struct control_connection *connection = arg;
+
+	/* Both directions are gone: nobody reads an answer. */
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0) {
+		drop(connection);
+		return;
+	}
+	if ((events & EPOLLIN) != 0 && !receive(connection))
+		return;
+	process(connection);
+}
+
+/* root, and the user that the daemon was started by. */
+static bool
+is_privileged(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == -1)
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static void
+add_connection(int fd)
+{
+	struct control_connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL) {
+		close(fd);
+		return;
+	}
+	connection->fd = fd;
+	connection->privileged = is_privileged(fd);
+	buffer_init(&connection->out, OUTPUT_MAX);
+	buffer_init(&connection->body, OUTPUT_MAX);
+	if (loop_watch(&connection->watch, fd, EPOLLIN, on_connection,
+		connection) == -1) {
+		close(fd);
+		free(connection);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&control.connections, connection, entry);
+	control.n++;
+	set_deadline(connection);
+}
+
+static void
+refuse_connection(int fd)
+{
+	static const char busy[] =
+	    "ERROR busy too many connections to the control socket\n.\n";
+	uint64_t n;
+
+	(void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+	if (log_allowed(&control.refused, loop_now_ms(), &n))
+		log_warn("control socket: more than %d connections, refused "
+			 "(%llu before that)",
+		    CONNECTIONS_MAX, (unsigned long long)n);
+}
+
+/* The oldest that has nothing under way makes room. */
+static bool
+make_room(void)
+{
+	struct control_connection *connection;
+
+	TAILQ_FOREACH (connection, &control.connections, entry) {
+		if (connection->waiting || connection->n_in > 0 ||
+		    buffer_length(&connection->out) > 0)
+			continue;
+		drop(connection);
+		return true;
+	}
+	return false;
+}
+
+static void on_listener(void *arg, uint32_t events);
+
+static void
+resume_listening(void *arg)
+{
+	(void)arg;
+	loop_watch_change(&control.watch, EPOLLIN);
+}
+
+static void
+pause_listening(void)
+{
+	loop_watch_change(&control.watch, 0);
+	loop_timer_set(&control.pause, ACCEPT_PAUSE_MS, resume_listening, NULL);
+}
+
+static void
+on_listener(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = accept4(
+		    control.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd == -1) {
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOBUFS || errno == ENOMEM)
+				pause_listening();
+			return;
+		}
+		if (control.n < CONNECTIONS_MAX || make_room())
+			add_connection(fd);
+		else
+			refuse_connection(fd);
+	}
+}
+
+/* /run is empty after a boot: the folder of the socket is made when only that
+ * is missing. */
+static void
+make_folder(const char *path)
+{
+	char copy[sizeof(control.file.path)];
+
+	strlcpy(copy, path, sizeof(copy));
+	(void)!mkdir(dirname(copy), 0755);
+}
+
+static bool
+bind_control(const struct daemon_config *daemon)
+{
+	const struct socket_access access = {
+		.mode = (mode_t)daemon->control_mode,
+		.owner = "",
+		.group = daemon->control_group,
+	};
+
+	make_folder(daemon->control);
+	return socket_file_bind(
+		   &control.file, control.fd, daemon->control, &access) == 0 &&
+	    listen(control.fd, BACKLOG) == 0 &&
+	    loop_watch(
+		&control.watch, control.fd, EPOLLIN, on_listener, NULL) == 0;
+}
+
+bool
+control_open(const struct daemon_config *daemon, char *why, size_t why_size)
+{
+	if (daemon->control[0] == '\0')
+		return true;
+	control.fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (control.fd != -1 && bind_control(daemon))
+		return true;
+	int error = errno;
+	snprintf(why, why_size, "cannot open the control socket \"%s\": %s",
+	    daemon->control,
+	    error == EADDRINUSE ? "a daemon answers there, or it is not a "
+				  "socket"
+				: strerror(error));
+	control_close();
+	return false;
+}
+
+void
+control_close(void)
+{
+	struct control_connection *connection, *next;
+
+	TAILQ_FOREACH_SAFE (connection, &control.connections, entry, next) {
+		/* Last words, as far as they fit. */
+		connection->closing = true;
+		if (flush(connection))
+			drop(connection);
+	}
+	if (control.fd == -1)
+		return;
+	loop_timer_cancel(&control.pause);
+	loop_unwatch(&control.watch);
+	socket_file_remove(&control.file);
+	close(control.fd);
+	control.fd = -1;
+}

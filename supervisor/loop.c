@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * epoll and a list of timers in order of expiry, for the supervisor. It owns
+ * the epoll descriptor and nothing else. A callback may remove any watch, its
+ * own or one whose event is still to be told in the same turn: loop_unwatch()
+ * strikes it from the turn. Nothing here may block but epoll_wait(2).
+ */
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "supervisor/loop.h"
+
+#define TURN_EVENTS 64 /* told in one turn; the rest come in the next */
+
+TAILQ_HEAD(timers, timer);
+
+static struct {
+	int epoll_fd;
+	int64_t now_ms;
+	bool stopping;
+	struct timers timers;
+	struct epoll_event events[TURN_EVENTS];
+	int n_events;
+} loop = { .epoll_fd = -1 };
+
+int
+loop_init(void)
+{
+	TAILQ_INIT(&loop.timers);
+	loop.now_ms = clock_monotonic_ms();
+	loop.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return loop.epoll_fd == -1 ? -1 : 0;
+}
+
+void
+loop_close(void)
+{
+	close(loop.epoll_fd);
+	loop.epoll_fd = -1;
+}
+
+int
+loop_watch(struct watch *watch, int fd, uint32_t events,
+    void (*ready)(void *arg, uint32_t events), void *arg)
+{
+	struct epoll_event event = { .events = events, .data.ptr = watch };
+
+	*watch = (struct watch){ .fd = fd, .ready = ready, .arg = arg };
+	if (epoll_ctl(loop.epoll_fd, EPOLL_CTL_ADD, fd, &event) == -1)
+		return -1;
+	watch->active = true;
+	return 0;
+}
+
+void
+loop_watch_change(struct watch *watch, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = watch };
+
+	if (watch->active &&
+	    epoll_ctl(loop.epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) == -1)
+		log_error("cannot watch descriptor %d: %s", watch->fd,
+		    strerror(errno));
+}
+
+void
+loop_unwatch(struct watch *watch)
+{
+	if (!watch->active)
+		return;
+	epoll_ctl(loop.epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch->active = false;
+	for (int i = 0; i < loop.n_events; i++) {
+		if (loop.events[i].data.ptr == watch)
+			loop.events[i].data.ptr = NULL;
+	}
+}
+
+void
+loop_timer_set(
+    struct timer *timer, int64_t delay_ms, void (*fire)(void *arg), void *arg)
+{
+	struct timer *later;
+
+	loop_timer_cancel(timer);
+	timer->due_ms = loop.now_ms + delay_ms;
+	timer->fire = fire;
+	timer->arg = arg;
+	timer->active = true;
+	TAILQ_FOREACH (later, &loop.timers, entry) {
+		if (later->due_ms > timer->due_ms)
+			break;
+	}
+	if (later == NULL)
+		TAILQ_INSERT_TAIL(&loop.timers, timer, entry);
+	else
+		TAILQ_INSERT_BEFORE(later, timer, entry);
+}
+
+void
+loop_timer_cancel(struct timer *timer)
+{
+	if (!timer->active)
+		return;
+	TAILQ_REMOVE(&loop.timers, timer, entry);
+	timer->active = false;
+}
+
+int64_t
+loop_now_ms(void)
+{
+	return loop.now_ms;
+}
+
+/* Milliseconds until the first timer, -1 when there is none. */
+static int
+next_deadline(void)
+{
+	struct timer *first = TAILQ_FIRST(&loop.timers);
+
+	if (first == NULL)
+		return -1;
+	int64_t left = first->due_ms - clock_monotonic_ms();
+	if (left < 0)
+		return 0;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static void
+wait_for_events(void)
+{
+	loop.n_events = epoll_wait(
+	    loop.epoll_fd, loop.events, TURN_EVENTS, next_deadline());
+	if (loop.n_events == -1) {
+		if (errno != EINTR)
+			log_error(
+			    "cannot wait for events: %s", strerror(errno));
+		loop.n_events = 0;
+	}
+	loop.now_ms = clock_monotonic_ms();
+}
+
+static void
+tell_events(void)
+{
+	for (int i = 0; i < loop.n_events; i++) {
+		struct watch *watch = loop.events[i].data.ptr;
+		if (watch != NULL)
+			watch->ready(watch->arg, loop.events[i].events);
+	}
+	loop.n_events = 0;
+}
+
+static void
+tell_timers(void)
+{
+	struct timer *timer;
+
+	while ((timer = TAILQ_FIRST(&loop.timers)) != NULL &&
+	    timer->due_ms <= loop.now_ms) {
+		loop_timer_cancel(timer);
+		timer->fire(timer->arg);
+	}
+}
+
+void
+loop_run(void (*between)(void *arg), void *arg)
+{
+	while (!loop.stopping) {
+		wait_for_events();
+		tell_events();
+		tell_timers();
+		between(arg);
+	}
+}
+
+void
+loop_stop(void)
+{
+	loop.stopping = true;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SUPERVISOR_POOL_H
+#define SUPERVISOR_POOL_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "supervisor/generation.h"
+#include "supervisor/listener.h"
+
+/*
+ * Pools: how many workers are wanted, and the generations that have them. A
+ * pool has one generation that serves, at most one that is starting in its
+ * place, and any number that drain.
+ */
+enum pool_state {
+	POOL_STARTING = 0,
+	POOL_READY,
+	POOL_DEGRADED, /* some worker is in back-off or missing */
+	POOL_FAILED,   /* a worker left with 78, none is ready */
+};
+
+extern const char *const pool_state_names[];
+
+/* How workers ended, for counters. */
+#define POOL_EXIT_SIGNALS 65
+
+struct pool {
+	TAILQ_ENTRY(pool) entry;
+	char *name;
+	const struct pool_config *config; /* of the configuration in force */
+	struct generation *serving;	  /* NULL before the first is ready */
+	struct generation *starting;	  /* NULL when none is tried */
+	struct generations draining;
+	uint64_t n_generations;		      /* ever */
+	uint64_t n_started;		      /* workers, ever */
+	uint64_t n_exits;		      /* with a status, ever */
+	uint64_t n_failed_exits;	      /* of those, status not 0 */
+	uint64_t n_killed[POOL_EXIT_SIGNALS]; /* by signal */
+	struct worker_counters ended;	      /* sum of workers that are gone */
+	char last_exit[160];		      /* "worker default/3 ..." or "" */
+};
+
+TAILQ_HEAD(pools, pool);
+
+struct pool *pool_new(const char *name);
+void pool_free(struct pool *pool); /* no generation may be left */
+struct pool *pool_find(struct pools *pools, const char *name);
+
+/* Workers for CONFIG that take part as soon as they are ready. The pool's
+ * `starting` until pool_commit() or pool_abandon(). NULL when memory ran out.
+ */
+struct generation *pool_begin(struct pool *pool, struct config *config,
+    const struct pool_config *pool_config, size_t n_workers,
+    const struct listener_set *listeners);
+
+/* `starting` becomes `serving`, the one before drains; listeners that are not
+ * in IN_FORCE get emptied by it. */
+void pool_commit(struct pool *pool, const struct listener_set *in_force);
+
+/* `starting` is killed and forgotten. */
+void pool_abandon(struct pool *pool);
+
+/* Drains everything; EMPTY_ALL when nobody will serve the queues after. */
+void pool_drain(
+    struct pool *pool, int64_t timeout_ms, const struct listener_set *in_force);
+/* Asks all to leave at once. */
+void pool_quit(struct pool *pool);
+
+/* The unchanged pool's generation takes up the new objects of a reload. */
+void pool_adopt(struct pool *pool, struct config *config,
+    const struct pool_config *pool_config);
+
+/* Desired state: as many workers as wanted, no more. Forks and drains what
+ * it takes; harmless to call at any time. */
+void pool_reconcile(struct pool *pool);
+/* Sets how many are wanted, and reconciles. */
+void pool_resize(struct pool *pool, size_t n_workers);
+
+enum pool_state pool_state(const struct pool *pool);
+size_t pool_count(const struct pool *pool, enum worker_state state);
+bool pool_has_workers(const struct pool *pool); /* any, draining too */
+
+/* All workers of `starting` are READY. */
+bool pool_started(const struct pool *pool);
+
+/* How many workers the pool should have now: as configured, or as set since
+ * by an operator. */
+size_t pool_workers(const struct pool *pool);
+
+/* Workers as `workers = auto` counts them. */
+size_t pool_wanted_workers(const struct pool_config *config);
+
+/* Calls EACH for every handle with a process, of all generations. */
+void pool_each_worker(struct pool *pool,
+    void (*each)(struct worker_handle *worker, void *arg), void *arg);
+
+/* Told by generation.c: a worker of `starting` became ready, one ended. */
+void pool_worker_ready(struct pool *pool);
+void pool_worker_gone(struct pool *pool, struct worker_handle *worker);
+
+#endif

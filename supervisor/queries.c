@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Questions to workers on behalf of the control socket. Supervisor only. Each
+ * question has a number; answers with another one, or from a worker that was
+ * not asked, are ignored, and a worker can add only so many rows. What rows
+ * contain is printed, after its text was made printable.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "supervisor/generation.h"
+#include "supervisor/queries.h"
+#include "supervisor/supervisor.h"
+
+#define ANSWER_MS 2000	 /* a worker that takes longer is left out */
+#define ROWS_MAX  100000 /* of one question; a worker may say anything */
+
+enum query_kind { QUERY_LIST = 0, QUERY_CLOSE };
+
+struct query {
+	TAILQ_ENTRY(query) entry;
+	uint64_t number;
+	enum query_kind kind;
+	struct control_connection *connection;
+	json_t *rows;
+	struct timer deadline;
+	const char *service; /* NULL: all */
+	bool found;	     /* QUERY_CLOSE */
+	/* The pids that have not answered yet. */
+	pid_t *pending;
+	size_t n_pending;
+};
+
+static TAILQ_HEAD(, query) queries = TAILQ_HEAD_INITIALIZER(queries);
+static uint64_t last_number;
+
+static void
+query_free(struct query *query)
+{
+	TAILQ_REMOVE(&queries, query, entry);
+	loop_timer_cancel(&query->deadline);
+	json_decref(query->rows);
+	free(query->pending);
+	free(query);
+}
+
+static void
+cancel(struct control_connection *connection)
+{
+	struct query *query, *next;
+
+	TAILQ_FOREACH_SAFE (query, &queries, entry, next) {
+		if (query->connection == connection)
+			query_free(query);
+	}
+}
+
+static void
+conclude(struct query *query)
+{
+	struct control_connection *connection = query->connection;
+	json_t *rows = json_incref(query->rows);
+	bool found = query->found, list = query->kind == QUERY_LIST;
+	size_t n_mute = query->n_pending;
+
+	query_free(query);
+	if (list) {
+		if (n_mute > 0)
+			log_warn("%zu workers did not tell their connections",
+			    n_mute);
+		control_report(connection, rows);
+		return;
+	}
+	json_decref(rows);
+	if (found)
+		control_ok(connection, "closed");
+	else
+		control_error(
+		    connection, CONTROL_FAILED, "there is no such connection");
+}
+
+static void
+on_deadline(void *arg)
+{
+	conclude(arg);
+}
+
+static void
+answered(struct query *query, pid_t pid)
+{
+	for (size_t i = 0; i < query->n_pending; i++) {
+		if (query->pending[i] == pid) {
+			query->pending[i] = query->pending[--query->n_pending];
+			break;
+		}
+	}
+	if (query->n_pending == 0)
+		conclude(query);
+}
+
+/* The question with NUMBER, if it was put to this worker. */
+static struct query *
+find(uint64_t number, const struct worker_handle *worker)
+{
+	struct query *query;
+
+	TAILQ_FOREACH (query, &queries, entry) {
+		if (query->number != number)
+			continue;
+		for (size_t i = 0; i < query->n_pending; i++) {
+			if (query->pending[i] == worker->pid)
+				return query;
+		}
+	}
+	return NULL;
+}
+
+static struct query *
+query_new(struct control_connection *connection, enum query_kind kind)
+{
+	struct query *query = calloc(1, sizeof(*query));
+
+	if (query == NULL)
+		return NULL;
+	query->number = ++last_number;
+	query->kind = kind;
+	query->connection = connection;
+	query->rows = json_array();
+	TAILQ_INSERT_TAIL(&queries, query, entry);
+	return query;
+}
+
+static bool
+expect(struct query *query, pid_t pid)
+{
+	pid_t *grown =
+	    reallocarray(query->pending, query->n_pending + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return false;
+	query->pending = grown;
+	query->pending[query->n_pending++] = pid;
+	return true;
+}
+
+/* Index of a service in a generation, or -1 when it has none. */
+static int64_t
+service_in(const struct generation *generation, const char *service)
+{
+	for (size_t i = 0; i < generation->n_services; i++) {
+		if (strcmp(generation->services[i]->name, service) == 0)
+			return (int64_t)i;
+	}
+	return -1;
+}
+
+static void
+ask_list(struct worker_handle *worker, void *arg)
+{
+	struct query *query = arg;
+	struct message_list list = { .request = query->number,
+		.service = UINT64_MAX };
+
+	if (worker->state != WORKER_READY && worker->state != WORKER_DRAINING)
+		return;
+	if (query->service != NULL) {
+		int64_t index = service_in(worker->generation, query->service);
+		if (index == -1)
+			return;
+		list.service = (uint64_t)index;
+	}
+	if (expect(query, worker->pid) &&
+	    !worker_handle_send(worker, MESSAGE_LIST, &list, sizeof(list), -1))
+		query->n_pending--;
+}
+
+static void
+ask_all(
+    struct query *query, void (*ask)(struct worker_handle *worker, void *arg))
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		pool_each_worker(pool, ask, query);
+	/* Put off even when nobody was asked: the answer must not come
+	 * before control_defer(). */
+	loop_timer_set(&query->deadline, query->n_pending > 0 ? ANSWER_MS : 0,
+	    on_deadline, query);
+	control_defer(query->connection, cancel);
+}
+
+void
+queries_list(struct control_connection *connection, const char *service)
+{
+	struct query *query = query_new(connection, QUERY_LIST);
+
+	if (query == NULL) {
+		control_error(connection, CONTROL_FAILED, "out of memory");
+		return;
+	}
+	query->service = service;
+	ask_all(query, ask_list);
+}
+
+struct close_request {
+	struct query *query;
+	pid_t pid;
+	uint64_t connection;
+};
+
+static void
+ask_close(struct worker_handle *worker, void *arg)
+{
+	const struct close_request *request = arg;
+	const struct message_close close = {
+		.request = request->query->number,
+		.connection = request->connection,
+	};
+
+	if (worker->pid != request->pid)
+		return;
+	if (expect(request->query, worker->pid) &&
+	    !worker_handle_send(
+		worker, MESSAGE_CLOSE, &close, sizeof(close), -1))
+		request->query->n_pending--;
+}
+
+static bool
+parse_id(const char *id, pid_t *pid, uint64_t *number)
+{
+	char copy[48], *dot;
+	const char *error = NULL;
+
+	if (strlcpy(copy, id, sizeof(copy)) >= sizeof(copy) ||
+	    (dot = strchr(copy, '.')) == NULL)
+		return false;
+	*dot = '\0';
+	*pid = (pid_t)strtonum(copy, 1, INT32_MAX, &error);
+	if (error != NULL)
+		return false;
+	*number = (uint64_t)strtonum(dot + 1, 0, INT64_MAX, &error);
+	return error == NULL;
+}
+
+void
+queries_close(struct control_connection *connection, const char *id)
+{
+	struct close_request request;
+	struct pool *pool;
+
+	if (!parse_id(id, &request.pid, &request.connection)) {
+		control_error(connection, CONTROL_ARGUMENT,
+		    "an ID is as \"connections\" lists it: PID.NUMBER");
+		return;
+	}
+	request.query = query_new(connection, QUERY_CLOSE);
+	if (request.query == NULL) {
+		control_error(connection, CONTROL_FAILED, "out of memory");
+		return;
+	}
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		pool_each_worker(pool, ask_close, &request);
+	loop_timer_set(&request.query->deadline,
+	    request.query->n_pending > 0 ? ANSWER_MS : 0, on_deadline,
+	    request.query);
+	control_defer(connection, cancel);
+}
+
+static const char *
+state_name(uint64_t state)
+{
+	static const char *const names[] = { "open", "half-closed", "blocked",
+		"closing" };
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+/* Any bytes may come from a worker: only printable ones go on. */
+static void
+clean(char *dst, size_t size, const char *src, size_t src_size)
+{
+	log_escape(dst, size, src, strnlen(src, src_size));
+}
+
+static json_t *
+row_object(const struct worker_handle *worker, const struct message_row *row)
+{
+	const struct generation *generation = worker->generation;
+	const char *service = row->service < generation->n_services
+	    ? generation->services[row->service]->name
+	    : "?";
+	char id[48], name[64], peer[512], local[512];
+
+	snprintf(id, sizeof(id), "%d.%llu", (int)worker->pid,
+	    (unsigned long long)row->connection);
+	clean(peer, sizeof(peer), row->peer, sizeof(row->peer));
+	clean(local, sizeof(local), row->local, sizeof(row->local));
+	return json_pack(
+	    "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", id,
+	    "service", service, "worker",
+	    worker_handle_name(worker, name, sizeof(name)), "peer", peer,
+	    "local", local, "state", state_name(row->state), "age_ms",
+	    (json_int_t)row->age_ms, "idle_ms", (json_int_t)row->idle_ms,
+	    "bytes_in", (json_int_t)row->bytes_in, "bytes_out",
+	    (json_int_t)row->bytes_out, "unsent", (json_int_t)row->unsent);
+}
+
+void
+queries_row(struct worker_handle *worker, const struct message_row *row)
+{
+	struct query *query = find(row->request, worker);
+
+	if (query == NULL || json_array_size(query->rows) >= ROWS_MAX)
+		return;
+	json_array_append_new(query->rows, row_object(worker, row));
+}
+
+void
+queries_list_end(struct worker_handle *worker, const struct message_list *end)
+{
+	struct query *query = find(end->request, worker);
+
+	if (query != NULL)
+		answered(query, worker->pid);
+}
+
+void
+queries_closed(struct worker_handle *worker, const struct message_close *closed)
+{
+	struct query *query = find(closed->request, worker);
+
+	if (query == NULL || query->kind != QUERY_CLOSE)
+		return;
+	query->found = closed->found == 1;
+	answered(query, worker->pid);
+}
+
+void
+queries_worker_gone(struct worker_handle *worker)
+{
+	struct query *query, *next;
+
+	TAILQ_FOREACH_SAFE (query, &queries, entry, next) {
+		if (find(query->number, worker) == query)
+			answered(query, worker->pid);
+	}
+}

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The state machine that takes up a configuration, one step at a time and
+ * without ever waiting: read and check, look host names up, open listeners,
+ * start workers, and only when all of them are ready, swap. Supervisor only.
+ * Until the swap everything new stands beside what serves; reload_fail() can
+ * undo it at any point.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "supervisor/events.h"
+#include "supervisor/logfiles.h"
+#include "supervisor/loop.h"
+#include "supervisor/notify.h"
+#include "supervisor/plan.h"
+#include "supervisor/reload.h"
+#include "supervisor/resolver.h"
+#include "supervisor/shutdown.h"
+#include "supervisor/supervisor.h"
+#include "worker/worker.h"
+
+#define RESOLVE_TIMEOUT_MS 5000
+#define START_GRACE_MS	   1000 /* over start_timeout, which each worker has */
+
+enum reload_step {
+	STEP_IDLE = 0,
+	STEP_RESOLVING,
+	STEP_STARTING,
+};
+
+/* What is being done, for messages. */
+enum reload_kind { KIND_START = 0, KIND_RELOAD, KIND_RESTART };
+
+static const char *const kind_names[] = { "start", "reload", "restart" };
+
+struct waiter {
+	TAILQ_ENTRY(waiter) entry;
+	reload_done *done;
+	void *arg;
+};
+
+TAILQ_HEAD(waiters, waiter);
+
+static struct {
+	enum reload_step step;
+	enum reload_kind kind;
+	struct config *next;
+	struct listener_set *listeners;
+	struct plan plan;
+	struct timer deadline;
+	struct waiters waiting; /* for the one under way */
+	struct waiters queued;	/* for the one after it */
+	bool again;		/* somebody asked meanwhile */
+	struct timer next_round;
+	void (*ready)(void); /* of the start */
+} reload = { .waiting = TAILQ_HEAD_INITIALIZER(reload.waiting),
+	.queued = TAILQ_HEAD_INITIALIZER(reload.queued) };
+
+static void begin_reading(void);
+
+bool
+reload_active(void)
+{
+	return reload.step != STEP_IDLE;
+}
+
+static bool
+add_waiter(struct waiters *waiters, reload_done *done, void *arg)
+{
+	if (done == NULL)
+		return true;
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	if (waiter == NULL)
+		return false;
+	waiter->done = done;
+	waiter->arg = arg;
+	TAILQ_INSERT_TAIL(waiters, waiter, entry);
+	return true;
+}
+
+static void
+forget_in(struct waiters *waiters, const void *arg)
+{
+	struct waiter *waiter, *next;
+
+	TAILQ_FOREACH_SAFE (waiter, waiters, entry, next) {
+		if (waiter->arg != arg)
+			continue;
+		TAILQ_REMOVE(waiters, waiter, entry);
+		free(waiter);
+	}
+}
+
+void
+reload_forget(void *arg)
+{
+	forget_in(&reload.waiting, arg);
+	forget_in(&reload.queued, arg);
+}
+
+static void
+answer(struct waiters *waiters, const struct reload_result *result)
+{
+	struct waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(waiters)) != NULL) {
+		TAILQ_REMOVE(waiters, waiter, entry);
+		waiter->done(waiter->arg, result);
+		free(waiter);
+	}
+}
+
+static void
+next_round(void *arg)
+{
+	(void)arg;
+	if (!reload.again || reload_active())
+		return;
+	reload.again = false;
+	TAILQ_CONCAT(&reload.waiting, &reload.queued, entry);
+	reload.kind = KIND_RELOAD;
+	begin_reading();
+}
+
+/* Everything of the attempt is released; what is in force is not touched. */
+static void
+release(void)
+{
+	loop_timer_cancel(&reload.deadline);
+	resolver_cancel();
+	plan_clear(&reload.plan);
+	listener_set_free(reload.listeners);
+	reload.listeners = NULL;
+	config_unref(reload.next);
+	reload.next = NULL;
+	reload.step = STEP_IDLE;
+}
+
+static void
+tell_manager(void)
+{
+	char status[128];
+
+	if (reload.kind != KIND_START && supervisor.state == SUPERVISOR_RUNNING)
+		notify_ready(supervisor_describe(status, sizeof(status)));
+}
+
+static void
+finish(const struct reload_result *result)
+{
+	tell_manager();
+	answer(&reload.waiting, result);
+	if (reload.again)
+		loop_timer_set(&reload.next_round, 0, next_round, NULL);
+}
+
+static void
+log_failure(const struct reload_result *result)
+{
+	for (size_t i = 0; i < result->errors.n; i++)
+		log_error("%s", result->errors.messages[i]);
+	events_announce(LOG_LEVEL_ERROR, "%s failed: %s",
+	    kind_names[reload.kind], result->text);
+}
+
+/* A pool that had been made for the attempt only. */
+static void
+drop_empty_pools(void)
+{
+	struct pool *pool, *next;
+
+	TAILQ_FOREACH_SAFE (pool, &supervisor.pools, entry, next) {
+		pool_reconcile(pool);
+		if (pool->serving != NULL || pool->starting != NULL ||
+		    !TAILQ_EMPTY(&pool->draining))
+			continue;
+		TAILQ_REMOVE(&supervisor.pools, pool, entry);
+		pool_free(pool);
+	}
+}
+
+/* Undoes the attempt and tells everybody. Takes ERRORS over. */
+static void fail(enum control_error code, int status, struct errors *errors,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void
+fail(enum control_error code, int status, struct errors *errors,
+    const char *format, ...)
+{
+	struct reload_result result = { .code = code };
+	struct pool *pool;
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(result.text, sizeof(result.text), format, ap);
+	va_end(ap);
+	if (errors != NULL)
+		result.errors = *errors;
+	log_failure(&result);
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		pool_abandon(pool);
+	release();
+	supervisor.n_reload_failures += reload.kind == KIND_RELOAD;
+	finish(&result);
+	errors_clear(&result.errors);
+	if (reload.kind == KIND_START) {
+		supervisor.exit_status = status;
+		shutdown_now();
+	}
+}
+
+/* The pools that the plan knows: new ones are made, all get their config. */
+static bool
+make_pools(void)
+{
+	for (size_t i = 0; i < reload.plan.n_pools; i++) {
+		const struct pool_config *after = reload.plan.pools[i].after;
+		if (after == NULL ||
+		    pool_find(&supervisor.pools, after->name) != NULL)
+			continue;
+		struct pool *pool = pool_new(after->name);
+		if (pool == NULL)
+			return false;
+		pool->config = after;
+		TAILQ_INSERT_TAIL(&supervisor.pools, pool, entry);
+	}
+	return true;
+}
+
+static void
+commit_pool(const struct plan_pool *planned)
+{
+	const struct pool_config *config =
+	    planned->after != NULL ? planned->after : planned->before;
+	struct pool *pool = pool_find(&supervisor.pools, config->name);
+
+	if (pool == NULL)
+		return;
+	if (planned->after == NULL) {
+		pool_drain(pool, supervisor.config->daemon.drain_timeout_ms,
+		    supervisor.listeners);
+		pool->config = NULL;
+		return;
+	}
+	if (pool->starting != NULL)
+		pool_commit(pool, supervisor.listeners);
+	pool_adopt(pool, supervisor.config, planned->after);
+	if (!planned->renew && planned->before != NULL &&
+	    planned->before->workers != planned->after->workers)
+		pool_resize(pool, pool_wanted_workers(planned->after));
+}
+
+static void
+take_logs(void)
+{
+	char why[160];
+
+	if (!logfiles_open(&supervisor.config->daemon, supervisor.detached, why,
+		sizeof(why)))
+		log_error("%s", why);
+}
+
+/* Everything new is there and ready: from here on nothing can fail. */
+static void
+commit(void)
+{
+	struct reload_result result = { .ok = true };
+	struct listener_set *old_listeners = supervisor.listeners;
+	struct config *old_config = supervisor.config;
+	bool restart = reload.kind == KIND_RESTART;
+
+	supervisor.config = reload.next;
+	reload.next = NULL;
+	supervisor.listeners = reload.listeners;
+	reload.listeners = NULL;
+	supervisor.generation++;
+	for (size_t i = 0; i < reload.plan.n_pools; i++)
+		commit_pool(&reload.plan.pools[i]);
+	if (!restart) {
+		listener_set_adjust(supervisor.listeners);
+		if (reload.kind == KIND_RELOAD)
+			take_logs();
+	}
+	listener_set_free(old_listeners);
+	release();
+	config_unref(old_config);
+	drop_empty_pools();
+	supervisor.n_reloads += reload.kind == KIND_RELOAD;
+	snprintf(result.text, sizeof(result.text),
+	    "%s done, configuration %llu in force", kind_names[reload.kind],
+	    (unsigned long long)supervisor.generation);
+	if (reload.kind != KIND_START)
+		events_announce(LOG_LEVEL_INFO, "%s", result.text);
+	finish(&result);
+	if (reload.kind == KIND_START)
+		reload.ready();
+}
+
+static bool
+all_started(void)
+{
+	const struct pool *pool;
+
+	TAILQ_FOREACH (pool, &supervisor.pools, entry) {
+		if (!pool_started(pool))
+			return false;
+	}
+	return true;
+}
+
+void
+reload_worker_ready(void)
+{
+	if (reload.step == STEP_STARTING && all_started())
+		commit();
+}
+
+void
+reload_worker_failed(struct pool *pool, struct worker_handle *worker)
+{
+	char name[64];
+
+	if (reload.step != STEP_STARTING)
+		return;
+	bool config = worker->state == WORKER_FAILED;
+	worker_handle_name(worker, name, sizeof(name));
+	fail(CONTROL_FAILED, config ? EX_CONFIG : EXIT_FAILURE, NULL,
+	    "worker %s did not start: %s", name,
+	    worker->failure[0] != '\0' ? worker->failure : pool->last_exit);
+}
+
+static void
+on_deadline(void *arg)
+{
+	(void)arg;
+	fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
+	    "not all workers were ready within start_timeout");
+}
+
+/* An operator's count survives a restart of workers, and a reload that does
+ * not change `workers`. */
+static size_t
+workers_for(const struct pool *pool, const struct plan_pool *planned)
+{
+	if (pool->serving != NULL && planned->before != NULL &&
+	    planned->before->workers == planned->after->workers)
+		return pool_workers(pool);
+	return pool_wanted_workers(planned->after);
+}
+
+static bool
+start_pools(void)
+{
+	for (size_t i = 0; i < reload.plan.n_pools; i++) {
+		const struct plan_pool *planned = &reload.plan.pools[i];
+		if (planned->after == NULL || !planned->renew)
+			continue;
+		struct pool *pool =
+		    pool_find(&supervisor.pools, planned->after->name);
+		if (pool_begin(pool, reload.next, planned->after,
+			workers_for(pool, planned), reload.listeners) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+begin_starting(void)
+{
+	reload.step = STEP_STARTING;
+	if (!make_pools() || !start_pools()) {
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
+		return;
+	}
+	loop_timer_set(&reload.deadline,
+	    reload.next->daemon.start_timeout_ms + START_GRACE_MS, on_deadline,
+	    NULL);
+	if (all_started())
+		commit();
+}
+
+static void
+open_listeners(const struct resolved *names)
+{
+	struct errors errors;
+
+	errors_init(&errors);
+	reload.listeners = listener_set_open(
+	    reload.next, supervisor.listeners, names, &errors);
+	if (reload.listeners == NULL) {
+		fail(CONTROL_FAILED, EXIT_FAILURE, &errors,
+		    "not every listener could be opened");
+		return;
+	}
+	begin_starting();
+}
+
+static void
+on_resolved(struct resolved *names)
+{
+	open_listeners(names);
+	resolved_clear(names);
+}
+
+static bool
+ask_for(struct resolved *names, const struct address *address)
+{
+	struct resolved_name *grown;
+
+	if (resolved_find(names, address) != NULL)
+		return true;
+	grown = reallocarray(names->names, names->n + 1, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	names->names = grown;
+	names->names[names->n++] = (struct resolved_name){
+		.address = *address,
+	};
+	return true;
+}
+
+/* The host names that are not known from open listeners. */
+static bool
+collect_names(struct resolved *names)
+{
+	for (size_t s = 0; s < reload.next->n_services; s++) {
+		const struct service_config *service = reload.next->services[s];
+		for (size_t i = 0; i < service->listen.n; i++) {
+			const struct address *address =
+			    &service->listen.items[i];
+			if (address_needs_lookup(address) &&
+			    !listener_set_has(
+				supervisor.listeners, service, address) &&
+			    !ask_for(names, address))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void
+begin_resolving(void)
+{
+	struct resolved names = { 0 };
+
+	reload.step = STEP_RESOLVING;
+	if (!collect_names(&names)) {
+		resolved_clear(&names);
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
+		return;
+	}
+	if (names.n == 0) {
+		open_listeners(NULL);
+		return;
+	}
+	if (!resolver_start(&names, RESOLVE_TIMEOUT_MS, on_resolved)) {
+		resolved_clear(&names);
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
+		    "cannot start a resolver");
+	}
+}
+
+static bool
+check_logs(struct errors *errors)
+{
+	const struct daemon_config *daemon = &reload.next->daemon;
+	char why[160];
+
+	if (!logfiles_check(daemon->log, why, sizeof(why)))
+		errors_add(errors, reload.next->path, 0, "log: %s", why);
+	if (!logfiles_check(daemon->access_log, why, sizeof(why)))
+		errors_add(errors, reload.next->path, 0, "access_log: %s", why);
+	return errors_none(errors);
+}
+
+static void
+check_plan(void)
+{
+	struct errors errors;
+	char names[128];
+
+	errors_init(&errors);
+	if (!plan_make(&reload.plan, supervisor.config, reload.next)) {
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
+		return;
+	}
+	if (reload.plan.restart) {
+		fail(CONTROL_RESTART, EXIT_FAILURE, NULL,
+		    "valid, but a change of %s needs a restart; nothing "
+		    "has changed",
+		    plan_restart_names(&reload.plan, names, sizeof(names)));
+		return;
+	}
+	if (!check_logs(&errors)) {
+		fail(CONTROL_CONFIG, EX_CONFIG, &errors,
+		    "a log cannot be opened; nothing has changed");
+		return;
+	}
+	begin_resolving();
+}
+
+static void
+begin_reading(void)
+{
+	struct errors errors;
+
+	errors_init(&errors);
+	notify_reloading();
+	events_announce(LOG_LEVEL_INFO, "reload begins");
+	reload.next =
+	    config_load(supervisor.config_path, worker_handlers(), &errors);
+	if (reload.next == NULL) {
+		size_t n = errors.n;
+		fail(CONTROL_CONFIG, EX_CONFIG, &errors,
+		    "%zu error%s in \"%s\"; nothing has changed", n,
+		    n == 1 ? "" : "s", supervisor.config_path);
+		return;
+	}
+	errors_clear(&errors);
+	check_plan();
+}
+
+bool
+reload_request(reload_done *done, void *arg)
+{
+	bool busy = reload_active() || supervisor.state != SUPERVISOR_RUNNING;
+
+	if (supervisor.state == SUPERVISOR_STOPPING) {
+		const struct reload_result result = {
+			.code = CONTROL_FAILED,
+			.text = "the daemon is stopping",
+		};
+		if (done != NULL)
+			done(arg, &result);
+		return true;
+	}
+	if (!add_waiter(busy ? &reload.queued : &reload.waiting, done, arg))
+		return false;
+	if (busy) {
+		reload.again = true;
+		return true;
+	}
+	reload.kind = KIND_RELOAD;
+	begin_reading();
+	return true;
+}
+
+static void
+refuse(reload_done *done, void *arg, enum control_error code, const char *why)
+{
+	struct reload_result result = { .code = code };
+
+	strlcpy(result.text, why, sizeof(result.text));
+	if (done != NULL)
+		done(arg, &result);
+}
+
+void
+reload_restart(struct pool *pool, reload_done *done, void *arg)
+{
+	if (reload_active() || supervisor.state != SUPERVISOR_RUNNING) {
+		refuse(done, arg, CONTROL_BUSY,
+		    "a reload is under way, or the daemon stops");
+		return;
+	}
+	reload.next = config_ref(supervisor.config);
+	if (!plan_make(&reload.plan, supervisor.config, reload.next) ||
+	    !add_waiter(&reload.waiting, done, arg)) {
+		release();
+		refuse(done, arg, CONTROL_FAILED, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < reload.plan.n_pools; i++) {
+		struct plan_pool *planned = &reload.plan.pools[i];
+		planned->renew = pool == NULL ||
+		    strcmp(planned->after->name, pool->name) == 0;
+	}
+	reload.kind = KIND_RESTART;
+	begin_resolving();
+}
+
+void
+reload_begin_first(struct config *config, void (*ready)(void))
+{
+	reload.kind = KIND_START;
+	reload.ready = ready;
+	reload.next = config;
+	check_plan();
+}
+
+void
+reload_cancel(const char *why)
+{
+	struct reload_result result = { .code = CONTROL_FAILED };
+
+	reload.again = false;
+	loop_timer_cancel(&reload.next_round);
+	strlcpy(result.text, why, sizeof(result.text));
+	if (reload_active()) {
+		struct pool *pool;
+		TAILQ_FOREACH (pool, &supervisor.pools, entry)
+			pool_abandon(pool);
+		release();
+	}
+	answer(&reload.waiting, &result);
+	answer(&reload.queued, &result);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SUPERVISOR_SOCKET_FILE_H
+#define SUPERVISOR_SOCKET_FILE_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include <stdbool.h>
+
+/*
+ * A Unix socket bound to a file: made with its mode from the first moment,
+ * put in the place of a stale one only when nobody answers on that, and
+ * removed only while it is still ours. Used for listeners and for the control
+ * socket. Nothing here blocks.
+ */
+struct socket_file {
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	dev_t device;
+	ino_t inode;
+	bool ours;
+};
+
+/* Who may use it. Names may be "" (unchanged). */
+struct socket_access {
+	mode_t mode;
+	const char *owner, *group;
+};
+
+/*
+ * Binds FD to PATH with ACCESS. Returns 0, or -1 with errno; EADDRINUSE when
+ * somebody answers there or the file is no socket.
+ */
+int socket_file_bind(struct socket_file *file, int fd, const char *path,
+    const struct socket_access *access);
+
+/* Gives an existing file other rights. Returns -1 with errno. */
+int socket_file_set_access(
+    const struct socket_file *file, const struct socket_access *access);
+
+/* Removes the file if it is still the one that was bound. */
+void socket_file_remove(struct socket_file *file);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Statistics as JSON and as tables. Supervisor only; what is shown comes from
+ * totals.c and show.c, here it is only put in order.
+ */
+#include <string.h>
+
+#include "supervisor/report.h"
+#include "supervisor/show.h"
+#include "supervisor/stats.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/totals.h"
+
+double
+stats_spread(const struct pool *pool)
+{
+	const struct generation *generation = pool->serving;
+	uint64_t sum = 0, highest = 0, n = 0;
+
+	for (size_t i = 0; generation != NULL && i < generation->n_slots; i++) {
+		const struct worker_handle *worker = &generation->workers[i];
+		uint64_t accepted = 0;
+		if (worker->state != WORKER_READY)
+			continue;
+		const struct slot *slot = worker_handle_slot(worker);
+		for (size_t s = 0; s < generation->n_services; s++)
+			accepted +=
+			    counter_get(&slot->services[s].counters.accepted);
+		sum += accepted;
+		highest = accepted > highest ? accepted : highest;
+		n++;
+	}
+	return sum == 0 ? 0 : (double)highest * (double)n / (double)sum;
+}
+
+static int
+set_number(json_t *object, const char *key, uint64_t number)
+{
+	return json_object_set_new(
+	    object, key, json_integer((json_int_t)number));
+}
+
+static json_t *
+histogram(const struct service_counters *counters)
+{
+	json_t *buckets = json_array();
+	uint64_t n = 0;
+
+	for (size_t i = 0; i <= SESSION_BUCKETS; i++) {
+		n += counters->session[i];
+		json_t *bound = i < SESSION_BUCKETS
+		    ? json_integer(session_bounds_ms[i])
+		    : json_null();
+		json_array_append_new(buckets,
+		    json_pack("{s:o, s:I}", "up_to_ms", bound, "sessions",
+			(json_int_t)n));
+	}
+	return buckets;
+}
+
+/* Every counter by the name of its field. */
+static json_t *
+service_object(const struct service_config *service)
+{
+	struct service_sum sum;
+
+	totals_service(&supervisor.pools, service->name, &sum);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:I}", "service",
+	    service->name, "pool", service->pool, "handler", service->handler,
+	    "active", (json_int_t)sum.active);
+#define SET(field, ...) set_number(object, #field, sum.counters.field);
+	SERVICE_COUNTERS(SET)
+#undef SET
+	set_number(object, "session_ms", sum.counters.session_ms);
+	json_object_set_new(object, "sessions", histogram(&sum.counters));
+	return object;
+}
+
+static json_t *
+pool_object(struct pool *pool)
+{
+	struct worker_counters sum;
+	uint64_t killed = 0;
+
+	totals_workers(pool, &sum);
+	for (int i = 0; i < POOL_EXIT_SIGNALS; i++)
+		killed += pool->n_killed[i];
+	json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f}",
+	    "pool", pool->name, "state", pool_state_names[pool_state(pool)],
+	    "workers", (json_int_t)pool_workers(pool), "started",
+	    (json_int_t)pool->n_started, "exited", (json_int_t)pool->n_exits,
+	    "failed", (json_int_t)pool->n_failed_exits, "killed",
+	    (json_int_t)killed, "spread", stats_spread(pool));
+#define SET(field, ...) set_number(object, #field, sum.field);
+	WORKER_COUNTERS(SET)
+#undef SET
+	return object;
+}
+
+static json_t *
+all_services(void)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0;
+	     supervisor.config != NULL && i < supervisor.config->n_services;
+	     i++)
+		json_array_append_new(
+		    rows, service_object(supervisor.config->services[i]));
+	return rows;
+}
+
+static json_t *
+all_pools(void)
+{
+	json_t *rows = json_array();
+	struct pool *pool;
+
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		json_array_append_new(rows, pool_object(pool));
+	return rows;
+}
+
+json_t *
+stats_json(void)
+{
+	json_t *status = show_status();
+
+	json_object_del(status, "pools");
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", status, "pools",
+	    all_pools(), "workers", show_workers(NULL), "services",
+	    all_services(), "listeners", show_listeners());
+}
+
+/* The columns that fit a terminal; the rest follows as causes. */
+static json_t *
+brief_row(const struct service_config *service, const struct service_sum *sum)
+{
+	const struct service_counters *c = &sum->counters;
+	uint64_t closed = 0, refused = 0, dropped = 0;
+
+#define ADD(field, family, ...)                                  \
+	if (strcmp(family, "closed_total") == 0)                 \
+		closed += c->field;                              \
+	else if (strcmp(family, "refused_total") == 0)           \
+		refused += c->field;                             \
+	else if (strcmp(family, "datagrams_dropped_total") == 0) \
+		dropped += c->field;
+	SERVICE_COUNTERS(ADD)
+#undef ADD
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "service", service->name, "active", (json_int_t)sum->active,
+	    "accepted", (json_int_t)c->accepted, "closed", (json_int_t)closed,
+	    "refused", (json_int_t)refused, "bytes_in", (json_int_t)c->bytes_in,
+	    "bytes_out", (json_int_t)c->bytes_out, "dgrams_in",
+	    (json_int_t)c->datagrams_in, "dgrams_out",
+	    (json_int_t)c->datagrams_out, "dropped", (json_int_t)dropped);
+}
+
+/* Causes and reasons that have happened, a row each. */
+static void
+add_causes(json_t *rows, const struct service_config *service,
+    const struct service_counters *counters)
+{
+#define ROW(field, family, label, value, help)                            \
+	if (label[0] != '\0' && counters->field > 0)                      \
+		json_array_append_new(rows,                               \
+		    json_pack("{s:s, s:s, s:s, s:I}", "service",          \
+			service->name, "counter", family, "cause", value, \
+			"count", (json_int_t)counters->field));
+	SERVICE_COUNTERS(ROW)
+#undef ROW
+}
+
+static void
+text_section(const char *title, json_t *rows, struct buffer *out)
+{
+	if (rows == NULL)
+		out->failed = true;
+	if (json_array_size(rows) > 0) {
+		buffer_printf(
+		    out, "%s%s\n", buffer_length(out) > 0 ? "\n" : "", title);
+		report_text(rows, out);
+	}
+	json_decref(rows);
+}
+
+void
+stats_text(struct buffer *out)
+{
+	json_t *brief = json_array(), *causes = json_array();
+
+	for (size_t i = 0;
+	     supervisor.config != NULL && i < supervisor.config->n_services;
+	     i++) {
+		const struct service_config *service =
+		    supervisor.config->services[i];
+		struct service_sum sum;
+		totals_service(&supervisor.pools, service->name, &sum);
+		json_array_append_new(brief, brief_row(service, &sum));
+		add_causes(causes, service, &sum.counters);
+	}
+	text_section("services", brief, out);
+	text_section("causes", causes, out);
+	text_section("pools", all_pools(), out);
+	text_section("workers", show_workers(NULL), out);
+	text_section("listeners", show_listeners(), out);
+}

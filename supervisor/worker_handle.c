@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One worker, seen from the supervisor: fork it, talk to it, see it end. The
+ * handle trusts nothing that comes from the process: a message is checked for
+ * type and length, its contents are text or numbers to print. Signals go
+ * through the pidfd, so that they can never reach a stranger.
+ */
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "supervisor/events.h"
+#include "supervisor/generation.h"
+#include "supervisor/logfiles.h"
+#include "supervisor/pool.h"
+#include "supervisor/queries.h"
+#include "supervisor/totals.h"
+
+#define KILL_GRACE_MS	1000 /* after a worker should have left by itself */
+#define MESSAGES_A_TURN 64   /* from one worker; a flood must not hold us */
+
+const char *const worker_state_names[] = { "vacant", "waiting", "starting",
+	"ready", "draining", "aborted", "killed", "failed" };
+
+bool
+worker_handle_alive(const struct worker_handle *worker)
+{
+	return worker->pid != 0;
+}
+
+char *
+worker_handle_name(const struct worker_handle *worker, char *buf, size_t size)
+{
+	snprintf(
+	    buf, size, "%s/%zu", worker->generation->pool->name, worker->slot);
+	return buf;
+}
+
+struct slot *
+worker_handle_slot(const struct worker_handle *worker)
+{
+	return slot_at(worker->generation->region,
+	    worker->generation->slot_size, worker->slot - 1);
+}
+
+static void
+send_signal(const struct worker_handle *worker, int signal)
+{
+	if (worker->pid != 0 &&
+	    pidfd_send_signal(worker->pid_fd, signal, NULL, 0) == -1 &&
+	    errno != ESRCH)
+		log_error("cannot signal pid %d: %s", (int)worker->pid,
+		    strerror(errno));
+}
+
+void
+worker_handle_kill(struct worker_handle *worker)
+{
+	loop_timer_cancel(&worker->deadline);
+	worker->state = WORKER_KILLED;
+	send_signal(worker, SIGKILL);
+}
+
+static void
+kill_late(void *arg, const char *why)
+{
+	struct worker_handle *worker = arg;
+	char name[64];
+
+	events_announce(LOG_LEVEL_WARN, "worker %s (pid %d) killed: %s",
+	    worker_handle_name(worker, name, sizeof(name)), (int)worker->pid,
+	    why);
+	worker_handle_kill(worker);
+}
+
+static void
+on_start_timeout(void *arg)
+{
+	struct worker_handle *worker = arg;
+
+	strlcpy(worker->failure, "not ready within start_timeout",
+	    sizeof(worker->failure));
+	kill_late(worker, worker->failure);
+}
+
+static void
+on_drain_timeout(void *arg)
+{
+	kill_late(arg, "still there after its time to drain");
+}
+
+static void
+on_abort_timeout(void *arg)
+{
+	kill_late(arg, "still there after SIGABRT");
+}
+
+static void
+on_mute(void *arg)
+{
+	kill_late(arg, "closed its channel and did not leave");
+}
+
+void
+worker_handle_abort(struct worker_handle *worker)
+{
+	worker->state = WORKER_ABORTED;
+	send_signal(worker, SIGABRT);
+	loop_timer_set(
+	    &worker->deadline, KILL_GRACE_MS, on_abort_timeout, worker);
+}
+
+bool
+worker_handle_send(struct worker_handle *worker, uint64_t type,
+    const void *body, size_t size, int fd)
+{
+	struct worker_message message = { .type = type };
+	struct iovec part = { .iov_base = &message };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (worker->channel_fd == -1)
+		return false;
+	if (size > 0)
+		memcpy(&message.body, body, size);
+	part.iov_len = offsetof(struct worker_message, body) + size;
+	if (fd != -1) {
+		packet.msg_control = control.bytes;
+		packet.msg_controllen = sizeof(control.bytes);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+	}
+	return sendmsg(worker->channel_fd, &packet,
+		   MSG_NOSIGNAL | MSG_DONTWAIT) != -1;
+}
+
+void
+worker_handle_drain(struct worker_handle *worker, int64_t timeout_ms,
+    const uint8_t *empty, size_t empty_size)
+{
+	struct message_drain drain = { .timeout_ms = timeout_ms };
+
+	worker->retired = true;
+	if (!worker_handle_alive(worker)) {
+		loop_timer_cancel(&worker->deadline);
+		worker->state = WORKER_VACANT;
+		return;
+	}
+	if (worker->state == WORKER_STARTING) {
+		worker_handle_kill(worker);
+		return;
+	}
+	if (worker->state != WORKER_READY && worker->state != WORKER_DRAINING)
+		return;
+	memcpy(drain.empty, empty, empty_size);
+	worker_handle_send(worker, MESSAGE_DRAIN, &drain, sizeof(drain), -1);
+	worker->state = WORKER_DRAINING;
+	loop_timer_set(&worker->deadline, timeout_ms + KILL_GRACE_MS,
+	    on_drain_timeout, worker);
+}
+
+void
+worker_handle_quit(struct worker_handle *worker)
+{
+	worker->retired = true;
+	if (!worker_handle_alive(worker)) {
+		loop_timer_cancel(&worker->deadline);
+		worker->state = WORKER_VACANT;
+		return;
+	}
+	if (worker->state == WORKER_KILLED)
+		return;
+	if (worker->state == WORKER_STARTING ||
+	    !worker_handle_send(worker, MESSAGE_QUIT, NULL, 0, -1)) {
+		worker_handle_kill(worker);
+		return;
+	}
+	worker->state = WORKER_DRAINING;
+	loop_timer_set(
+	    &worker->deadline, KILL_GRACE_MS, on_drain_timeout, worker);
+}
+
+static void
+on_ready(struct worker_handle *worker)
+{
+	char name[64];
+
+	if (worker->state != WORKER_STARTING)
+		return;
+	loop_timer_cancel(&worker->deadline);
+	worker->state = WORKER_READY;
+	worker->turns_moved_ms = loop_now_ms();
+	events_announce(LOG_LEVEL_INFO, "worker %s (pid %d) ready",
+	    worker_handle_name(worker, name, sizeof(name)), (int)worker->pid);
+	generation_worker_ready(worker);
+}
+
+/* What a worker said of its own end; text of a hostile process. */
+static void
+on_failed(struct worker_handle *worker, const struct worker_message *message)
+{
+	size_t len = strnlen(message->body.text, sizeof(message->body.text));
+
+	log_escape(
+	    worker->failure, sizeof(worker->failure), message->body.text, len);
+}
+
+static void
+dispatch(struct worker_handle *worker, const struct worker_message *message,
+    size_t body_size)
+{
+	switch (message->type) {
+	case MESSAGE_READY:
+		on_ready(worker);
+		break;
+	case MESSAGE_FAILED:
+		on_failed(worker, message);
+		break;
+	case MESSAGE_ROW:
+		if (body_size >= sizeof(message->body.row))
+			queries_row(worker, &message->body.row);
+		break;
+	case MESSAGE_LIST_END:
+		if (body_size >= sizeof(message->body.list))
+			queries_list_end(worker, &message->body.list);
+		break;
+	case MESSAGE_CLOSED:
+		if (body_size >= sizeof(message->body.close))
+			queries_closed(worker, &message->body.close);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+close_channel(struct worker_handle *worker)
+{
+	if (worker->channel_fd == -1)
+		return;
+	loop_unwatch(&worker->channel);
+	close(worker->channel_fd);
+	worker->channel_fd = -1;
+}
+
+/* One packet; false when there is none, or no more to come. */
+static bool
+receive_one(struct worker_handle *worker)
+{
+	struct worker_message message;
+	size_t head = offsetof(struct worker_message, body);
+
+	memset(&message, 0, sizeof(message));
+	ssize_t n =
+	    recv(worker->channel_fd, &message, sizeof(message), MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		close_channel(worker);
+		return false;
+	}
+	if ((size_t)n >= head)
+		dispatch(worker, &message, (size_t)n - head);
+	return worker->channel_fd != -1;
+}
+
+static void
+on_channel(void *arg, uint32_t events)
+{
+	struct worker_handle *worker = arg;
+
+	(void)events;
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		if (!receive_one(worker))
+			break;
+	}
+	if (worker->channel_fd == -1 && worker->state != WORKER_KILLED)
+		loop_timer_set(
+		    &worker->deadline, KILL_GRACE_MS, on_mute, worker);
+}
+
+static _Noreturn void
+run_worker(struct worker_handle *worker, int channel_fd)
+{
+	struct generation *generation = worker->generation;
+	const struct worker_context context = {
+		.config = generation->config,
+		.pool = generation->pool_config,
+		.services = generation->services,
+		.n_services = generation->n_services,
+		.listeners = generation->worker_listeners,
+		.n_listeners = generation->n_listeners,
+		.slot = worker->slot,
+		.generation = generation->number,
+		.n_workers = generation->n_workers,
+		.n_slots = generation->n_slots,
+		.region = generation->region,
+		.region_slot_size = generation->slot_size,
+		.channel_fd = channel_fd,
+		.access_log_fd = logfiles_access_fd(),
+		.udp_ports = generation->udp_ports,
+		.n_udp_ports = generation->n_udp_ports,
+	};
+
+	worker_main(&context);
+}
+
+/* Forks with the generation's own region only. */
+static pid_t
+fork_with_region(const struct generation *generation)
+{
+	madvise(generation->region, generation->region_size, MADV_DOFORK);
+	pid_t pid = fork();
+	int saved = errno;
+	if (pid != 0)
+		madvise(
+		    generation->region, generation->region_size, MADV_DONTFORK);
+	errno = saved;
+	return pid;
+}
+
+static void
+clear_slot(struct worker_handle *worker)
+{
+	memset(worker_handle_slot(worker), 0, worker->generation->slot_size);
+}
+
+/* Becomes the parent of PID; false when that cannot be watched over. */
+static bool
+adopt_child(struct worker_handle *worker, pid_t pid, int channel_fd)
+{
+	worker->pid_fd = pidfd_open(pid, 0);
+	if (worker->pid_fd == -1 ||
+	    loop_watch(&worker->channel, channel_fd, EPOLLIN, on_channel,
+		worker) == -1) {
+		int saved = errno;
+		kill(pid, SIGKILL); /* not reaped yet: still our child */
+		if (worker->pid_fd != -1)
+			close(worker->pid_fd);
+		worker->pid_fd = -1;
+		errno = saved;
+		return false;
+	}
+	worker->pid = pid;
+	worker->channel_fd = channel_fd;
+	return true;
+}
+
+static bool
+launch(struct worker_handle *worker)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, ends) == -1)
+		return false;
+	clear_slot(worker);
+	pid_t pid = fork_with_region(worker->generation);
+	if (pid == 0) {
+		close(ends[0]);
+		run_worker(worker, ends[1]);
+	}
+	int saved = errno;
+	close(ends[1]);
+	errno = saved;
+	if (pid == -1 || !adopt_child(worker, pid, ends[0])) {
+		saved = errno;
+		close(ends[0]);
+		errno = saved;
+		return false;
+	}
+	return true;
+}
+
+static void
+on_retry(void *arg)
+{
+	worker_handle_start(arg);
+}
+
+/* In back-off, or given up. */
+static void
+wait_or_give_up(struct worker_handle *worker, int status, int64_t alive_ms)
+{
+	int64_t delay;
+	char name[64];
+
+	worker_handle_name(worker, name, sizeof(name));
+	switch (restart_decide(&worker->history, status, alive_ms, &delay)) {
+	case RESTART_NOW:
+		worker_handle_start(worker);
+		return;
+	case RESTART_LATER:
+		worker->state = WORKER_WAITING;
+		events_announce(LOG_LEVEL_WARN,
+		    "worker %s starts again in %lld ms", name,
+		    (long long)delay);
+		loop_timer_set(&worker->deadline, delay, on_retry, worker);
+		return;
+	case RESTART_NEVER:
+		worker->state = WORKER_FAILED;
+		events_announce(LOG_LEVEL_ERROR,
+		    "worker %s failed and is not started again: %s", name,
+		    worker->failure[0] == '\0' ? "exit status 78"
+					       : worker->failure);
+		return;
+	}
+}
+
+void
+worker_handle_start(struct worker_handle *worker)
+{
+	struct generation *generation = worker->generation;
+	char name[64];
+
+	worker_handle_name(worker, name, sizeof(name));
+	worker->state = WORKER_STARTING;
+	worker->retired = false;
+	worker->started_ms = loop_now_ms();
+	worker->failure[0] = '\0';
+	worker->turns_seen = 0;
+	if (!launch(worker)) {
+		log_error("cannot start worker %s: %s", name, strerror(errno));
+		wait_or_give_up(worker, -1, 0);
+		return;
+	}
+	generation->pool->n_started++;
+	events_announce(LOG_LEVEL_DEBUG, "worker %s (pid %d) started", name,
+	    (int)worker->pid);
+	loop_timer_set(&worker->deadline,
+	    generation->config->daemon.start_timeout_ms, on_start_timeout,
+	    worker);
+}
+
+static void
+describe_end(int status, char *buf, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, size, "killed by signal %d (%s)%s",
+		    WTERMSIG(status), sigabbrev_np(WTERMSIG(status)),
+		    WTERMSIG(status) == SIGKILL ? ", by us or for lack of "
+						  "memory?"
+						: "");
+	else
+		snprintf(
+		    buf, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static void
+count_end(struct pool *pool, int status)
+{
+	if (WIFSIGNALED(status)) {
+		if (WTERMSIG(status) < POOL_EXIT_SIGNALS)
+			pool->n_killed[WTERMSIG(status)]++;
+		return;
+	}
+	pool->n_exits++;
+	if (WEXITSTATUS(status) != 0)
+		pool->n_failed_exits++;
+}
+
+static void
+tell_end(struct worker_handle *worker, int status)
+{
+	struct pool *pool = worker->generation->pool;
+	uint64_t lost = counter_get(&worker_handle_slot(worker)->active);
+	char name[64], end[96];
+
+	describe_end(status, end, sizeof(end));
+	worker_handle_name(worker, name, sizeof(name));
+	snprintf(pool->last_exit, sizeof(pool->last_exit),
+	    "worker %s (pid %d) %s", name, (int)worker->pid, end);
+	events_announce(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+	    "worker %s (pid %d) %s after %lld ms, %llu connections lost", name,
+	    (int)worker->pid, end,
+	    (long long)(loop_now_ms() - worker->started_ms),
+	    (unsigned long long)lost);
+}
+
+void
+worker_handle_ended(struct worker_handle *worker, int status)
+{
+	struct generation *generation = worker->generation;
+	int64_t alive_ms = loop_now_ms() - worker->started_ms;
+
+	/* What it still had to say, its reason above all. */
+	while (worker->channel_fd != -1 && receive_one(worker))
+		continue;
+	tell_end(worker, status);
+	count_end(generation->pool, status);
+	totals_fold(generation, worker_handle_slot(worker), status != 0);
+	clear_slot(worker);
+	queries_worker_gone(worker);
+	close_channel(worker);
+	loop_timer_cancel(&worker->deadline);
+	close(worker->pid_fd);
+	worker->pid_fd = -1;
+	worker->pid = 0;
+	worker->state = WORKER_VACANT;
+	if (generation_replaces(worker))
+		wait_or_give_up(worker, status, alive_ms);
+	generation_worker_gone(worker);
+}
