@@ -27,7 +27,7 @@
 #include "supervisor/supervisor.h"
 #include "worker/worker.h"
 
-#define DEFAULT_FILE "/etc/preforkd/preforkd.ini"
+#define DEFAULT_FILE PREFORKD_SYSCONFDIR "/preforkd/preforkd.ini"
 
 enum task {
 	TASK_RUN = 0,
