@@ -1,0 +1,230 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# Installs what is missing to build, test or lint preforkd, and says so; does
+# nothing when nothing is missing. What is missing is found by asking for the
+# thing itself (a command, a pkg-config module, a bats library), not for a
+# package, so that it need not come from one.
+#
+# usage: deps.sh [build] [test] [lint] [fuzz]     (none: build test)
+set -u
+
+say() {
+	printf 'deps: %s\n' "$*"
+}
+
+die() {
+	printf 'deps: %s\n' "$*" >&2
+	exit 1
+}
+
+# --- what is needed: "kind thing" lines --------------------------------------
+
+needs_of_build() {
+	cat <<-'END'
+	command cc
+	command make
+	command pkg-config
+	module libbsd-overlay
+	module libbsd-ctor
+	module inih
+	module jansson
+	END
+}
+
+needs_of_test() {
+	cat <<-'END'
+	command bats
+	bats bats-support
+	bats bats-assert
+	bats bats-file
+	module cmocka
+	command parallel
+	command socat
+	command ncat
+	command curl
+	command jq
+	command python3
+	command strace
+	command ps
+	command ss
+	command setpriv
+	command script
+	command tmux
+	command openssl
+	command promtool
+	command systemd-socket-activate
+	command systemd-analyze
+	END
+}
+
+needs_of_lint() {
+	cat <<-'END'
+	command clang-format
+	command shellcheck
+	command cppcheck
+	command mandoc
+	END
+}
+
+needs_of_fuzz() {
+	cat <<-'END'
+	command clang
+	END
+}
+
+have() {
+	case $1 in
+	command) command -v "$2" >/dev/null 2>&1 ;;
+	module) pkg-config --exists "$2" 2>/dev/null ;;
+	bats)
+		for place in ${BATS_LIB_PATH:-} /usr/lib/bats /usr/share/bats \
+		    /usr/local/lib/bats /usr/lib/node_modules; do
+			[ -e "$place/$2/load.bash" ] && return 0
+		done
+		return 1
+		;;
+	esac
+}
+
+# --- which package brings it: "thing apt dnf apk" ----------------------------
+
+packages() {
+	cat <<-'END'
+	cc gcc,libc6-dev gcc,glibc-devel gcc,musl-dev,linux-headers
+	make make make make
+	pkg-config pkg-config pkgconf-pkg-config pkgconf
+	libbsd-overlay libbsd-dev libbsd-devel libbsd-dev
+	libbsd-ctor libbsd-dev libbsd-ctor-static libbsd-static
+	inih libinih-dev inih-devel inih-dev
+	jansson libjansson-dev jansson-devel jansson-dev
+	bats bats bats bats
+	bats-support bats-support bats-support bats-support
+	bats-assert bats-assert bats-assert bats-assert
+	bats-file bats-file bats-file bats-file
+	cmocka libcmocka-dev libcmocka-devel cmocka-dev
+	parallel parallel parallel parallel
+	socat socat socat socat
+	ncat ncat nmap-ncat nmap-ncat
+	curl curl curl curl
+	jq jq jq jq
+	python3 python3 python3 python3
+	strace strace strace strace
+	ps procps procps-ng procps-ng
+	ss iproute2 iproute iproute2
+	setpriv util-linux util-linux setpriv
+	script bsdutils util-linux util-linux-misc
+	tmux tmux tmux tmux
+	openssl openssl openssl openssl
+	promtool prometheus golang-github-prometheus prometheus
+	systemd-socket-activate systemd systemd -
+	systemd-analyze systemd systemd -
+	clang-format clang-format clang-tools-extra clang-extra-tools
+	shellcheck shellcheck ShellCheck shellcheck
+	cppcheck cppcheck cppcheck cppcheck
+	mandoc mandoc mandoc mandoc
+	clang clang clang clang,compiler-rt
+	END
+}
+
+# package_of THING COLUMN
+package_of() {
+	packages | awk -v thing="$1" -v column="$2" \
+	    '$1 == thing { gsub(",", " ", $column); print $column }'
+}
+
+# --- how this machine installs -----------------------------------------------
+
+if command -v apt-get >/dev/null 2>&1; then
+	manager=apt-get column=2
+elif command -v dnf >/dev/null 2>&1; then
+	manager=dnf column=3
+elif command -v apk >/dev/null 2>&1; then
+	manager=apk column=4
+else
+	manager='' column=2
+fi
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+can_install() {
+	[ -n "$manager" ] || die "no apt-get, dnf or apk here; please install: $*"
+	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1 ||
+	    die "not root, and no sudo here; please install: $*"
+}
+
+# A package must not start its service only because a test wants a tool of it:
+# the environment tells init scripts (RUNLEVEL) and systemctl (SYSTEMD_OFFLINE).
+install_with_apt() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+	    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+		SYSTEMD_OFFLINE=1 \
+		apt-get -q -y --no-install-recommends install "$@"
+}
+
+install_packages() {
+	case $manager in
+	apt-get) install_with_apt "$@" ;;
+	dnf) as_root dnf -q -y --setopt=install_weak_deps=False install "$@" ;;
+	apk) as_root apk add --no-cache -q "$@" ;;
+	esac
+}
+
+# --- the work ----------------------------------------------------------------
+
+missing_of() {
+	"needs_of_$1" | while read -r kind thing; do
+		have "$kind" "$thing" || echo "$kind $thing"
+	done
+}
+
+[ $# -gt 0 ] || set -- build test
+
+missing=''
+for group; do
+	case $group in
+	build | test | lint | fuzz) ;;
+	*) die "unknown group \"$group\": one of build, test, lint, fuzz" ;;
+	esac
+	missing="$missing$(missing_of "$group")
+"
+done
+things=$(printf '%s' "$missing" | awk 'NF { print $2 }')
+[ -n "$things" ] || exit 0
+
+wanted=''
+for thing in $things; do
+	package=$(package_of "$thing" "$column")
+	case $package in
+	-) die "no package of $manager brings $thing" ;;
+	esac
+	for word in $package; do
+		case " $wanted " in
+		*" $word "*) ;;
+		*) wanted="$wanted${wanted:+ }$word" ;;
+		esac
+	done
+done
+
+say "missing: $(echo "$things" | tr '\n' ' ')"
+# shellcheck disable=SC2086 # a list of words
+can_install $wanted
+say "installing with $manager: $wanted"
+log=$(mktemp) || die "cannot make a temporary file"
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086 # a list of words
+if ! install_packages $wanted >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	die "could not install: $wanted"
+fi
+
+printf '%s' "$missing" | while read -r kind thing; do
+	[ -z "$thing" ] || have "$kind" "$thing" ||
+	    die "$thing is still missing after installing: $wanted"
+done
