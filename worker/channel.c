@@ -28,17 +28,22 @@ struct channel_packet {
 
 static void channel_ready(struct watch *watch, uint32_t events);
 
-bool
-channel_open(struct channel *channel, struct poller *poller, int fd)
+void
+channel_init(struct channel *channel, struct poller *poller, int fd)
 {
-	int flags = fcntl(fd, F_GETFL);
+	*channel = (struct channel){ .poller = poller, .fd = fd };
+	STAILQ_INIT(&channel->queue);
+}
+
+bool
+channel_open(struct channel *channel)
+{
+	int flags = fcntl(channel->fd, F_GETFL);
 
 	channel->watch.ready = channel_ready;
-	channel->poller = poller;
-	channel->fd = fd;
-	STAILQ_INIT(&channel->queue);
-	return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-	    poller_add(poller, fd, &channel->watch, EPOLLIN);
+	return flags != -1 &&
+	    fcntl(channel->fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	    poller_add(channel->poller, channel->fd, &channel->watch, EPOLLIN);
 }
 
 void

@@ -30,8 +30,11 @@ struct channel {
 	void *arg;
 };
 
-/* Makes FD non-blocking and takes it over. Returns false with errno. */
-bool channel_open(struct channel *channel, struct poller *poller, int fd);
+/* Takes FD over, for sending. Callbacks are the caller's to set. */
+void channel_init(struct channel *channel, struct poller *poller, int fd);
+
+/* Makes it non-blocking and listens to it. Returns false with errno. */
+bool channel_open(struct channel *channel);
 void channel_close(struct channel *channel); /* drops what is queued */
 
 /* Sends the message TYPE with LEN bytes of BODY, now or later. False when the

@@ -70,9 +70,7 @@ open_loop(struct worker *worker)
 	worker->channel.message = orders_obey;
 	worker->channel.closed = orders_orphaned;
 	worker->channel.arg = worker;
-	return poller_open(&worker->poller) &&
-	    channel_open(&worker->channel, &worker->poller,
-		worker->context->channel_fd) &&
+	return poller_open(&worker->poller) && channel_open(&worker->channel) &&
 	    signals_watch(worker) && connection_init(worker);
 }
 

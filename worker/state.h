@@ -83,7 +83,7 @@ struct accepting {
 	struct timer_list back;	  /* end of standing back */
 	struct timer_list resume; /* end of a pause */
 	struct timer back_timer, resume_timer;
-	struct log_limit exhausted, strange;
+	struct log_limit exhausted;
 };
 
 /* Owner: drain.c. */

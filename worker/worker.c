@@ -103,8 +103,8 @@ worker_main(const struct worker_context *context)
 	worker.context = context;
 	worker.n_workers = context->n_workers;
 	worker.access_log_fd = context->access_log_fd;
-	worker.poller.fd = worker.channel.fd = worker.signal_fd = -1;
-	STAILQ_INIT(&worker.channel.queue);
+	worker.poller.fd = worker.signal_fd = -1;
+	channel_init(&worker.channel, &worker.poller, context->channel_fd);
 	int status = startup_run(&worker, why, sizeof(why));
 	if (status != 0)
 		fail(&worker, status, why);
