@@ -12,9 +12,9 @@
 #include "worker/drain.h"
 #include "worker/leave.h"
 #include "worker/service.h"
-#include "worker/signals.h"
 #include "worker/state.h"
 #include "worker/title.h"
+#include "worker/worker_signals.h"
 
 #ifdef LEAVE_CHECKS_LEAKS
 #include <sanitizer/lsan_interface.h>
@@ -47,7 +47,7 @@ leave_exit(struct worker *worker, int status)
 	connection_free(worker);
 	drain_free(worker);
 	title_free(worker);
-	signals_close(worker);
+	worker_signals_close(worker);
 	channel_flush(&worker->channel, LAST_WORD_MS);
 	channel_close(&worker->channel);
 	poller_close(&worker->poller);

@@ -130,7 +130,10 @@ int64_t pf_setting_number(const struct pf_service *service, const char *name);
 
 /* Answers a datagram to its sender; from within the callback only, any number
  * of times. Subject to the service's rules against amplification: an answer
- * longer than the question is dropped and counted unless udp_amplify = yes. */
+ * longer than the question is dropped and counted unless udp_amplify = yes
+ * (not on Unix sockets, where no sender can be forged). An answer that lies in
+ * the datagram's own bytes is sent from there after the callback: do not
+ * change it after this call. */
 void pf_reply(struct pf_datagram *datagram, const void *data, size_t len);
 
 /* Counts N messages answered. */

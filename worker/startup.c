@@ -24,10 +24,10 @@
 #include "worker/privileges.h"
 #include "worker/sandbox.h"
 #include "worker/service.h"
-#include "worker/signals.h"
 #include "worker/startup.h"
 #include "worker/state.h"
 #include "worker/title.h"
+#include "worker/worker_signals.h"
 
 /* ps(1) and the log call a worker the same: "worker default/3". */
 static void
@@ -71,7 +71,7 @@ open_loop(struct worker *worker)
 	worker->channel.closed = orders_orphaned;
 	worker->channel.arg = worker;
 	return poller_open(&worker->poller) && channel_open(&worker->channel) &&
-	    signals_watch(worker) && connection_init(worker);
+	    worker_signals_watch(worker) && connection_init(worker);
 }
 
 static void
@@ -126,7 +126,7 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 	const struct worker_context *context = worker->context;
 	const char *refused;
 
-	if (!signals_reset(worker))
+	if (!worker_signals_reset(worker))
 		return failed(1, why, why_size, "set the signal mask");
 	descriptors_close_others(context);
 	worker->now_ms = clock_monotonic_ms();

@@ -109,6 +109,7 @@ struct worker {
 	struct timers timers;
 	int64_t now_ms;	    /* read once a turn */
 	bool done;	    /* leave at the end of this turn */
+	unsigned put_off;   /* turns for which timers have waited */
 	uint64_t n_workers; /* that the pool should have */
 	int access_log_fd;  /* or -1 */
 	struct pf_service *services;

@@ -92,6 +92,16 @@ timers_wait_ms(const struct timers *timers, int64_t now_ms)
 	return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
+int64_t
+timers_late_ms(const struct timers *timers, int64_t now_ms)
+{
+	const struct timer *timer = first(timers);
+
+	if (timer == NULL || timer->deadline_ms >= now_ms)
+		return 0;
+	return now_ms - timer->deadline_ms;
+}
+
 void
 timers_run(struct timers *timers, int64_t now_ms)
 {

@@ -52,6 +52,9 @@ void timers_stop(struct timer *timer); /* a stopped one is allowed */
 /* Milliseconds until the next deadline, 0 when one has passed, -1 for none. */
 int timers_wait_ms(const struct timers *timers, int64_t now_ms);
 
+/* By how much the next deadline has been missed; 0 when none has. */
+int64_t timers_late_ms(const struct timers *timers, int64_t now_ms);
+
 /* Calls EXPIRED for all whose deadline has come. */
 void timers_run(struct timers *timers, int64_t now_ms);
 

@@ -20,6 +20,9 @@
 #include "worker/state.h"
 #include "worker/title.h"
 
+#define LATE_MS	      1000 /* this much too late is no matter of load */
+#define PUT_OFF_TURNS 256  /* enough to hear 16,384 connections */
+
 _Static_assert(sizeof(struct pf_connection) <= 256, "thousands of these");
 
 static int
@@ -52,11 +55,27 @@ dispatch(const struct epoll_event *events, int n)
 	}
 }
 
+/* After a long sleep (the machine was suspended, the process stopped) many
+ * deadlines have passed at once, of peers that have long sent something: those
+ * are heard first. N events came in this turn. */
+static bool
+must_hear_first(struct worker *worker, int n)
+{
+	if (n < POLLER_EVENTS || worker->put_off >= PUT_OFF_TURNS ||
+	    timers_late_ms(&worker->timers, worker->now_ms) < LATE_MS) {
+		worker->put_off = 0;
+		return false;
+	}
+	worker->put_off++;
+	return true;
+}
+
 /* Everything that events have changed takes effect here. */
 static void
-end_turn(struct worker *worker)
+end_turn(struct worker *worker, int n_events)
 {
-	timers_run(&worker->timers, worker->now_ms);
+	if (!must_hear_first(worker, n_events))
+		timers_run(&worker->timers, worker->now_ms);
 	connection_settle_all(worker);
 	drain_review(worker);
 	accept_review(worker);
@@ -78,7 +97,7 @@ serve(struct worker *worker)
 		}
 		begin_turn(worker);
 		dispatch(events, n);
-		end_turn(worker);
+		end_turn(worker, n);
 	}
 	return 0;
 }

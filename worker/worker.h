@@ -88,7 +88,7 @@ struct message_drain {
 	int64_t timeout_ms; /* connections left by then are closed */
 	/* 1 for each listener whose queue must be emptied before it is given
 	 * up, because nobody else will: removed, or the daemon stops. */
-	uint8_t empty[WORKER_LISTENERS_MAX / 8];
+	uint8_t empty[WORKER_LISTENERS_MAX / 8]; /* bit i % 8 of byte i / 8 */
 };
 
 struct message_list {

@@ -17,8 +17,8 @@
 
 #include "worker/connection.h"
 #include "worker/drain.h"
-#include "worker/signals.h"
 #include "worker/state.h"
+#include "worker/worker_signals.h"
 
 static const int ignored[] = { SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE,
 	SIGXFSZ, SIGTSTP, SIGTTIN, SIGTTOU };
@@ -32,7 +32,7 @@ obeyed(sigset_t *set)
 }
 
 bool
-signals_reset(struct worker *worker)
+worker_signals_reset(struct worker *worker)
 {
 	sigset_t set;
 
@@ -65,7 +65,7 @@ signal_ready(struct watch *watch, uint32_t events)
 }
 
 bool
-signals_watch(struct worker *worker)
+worker_signals_watch(struct worker *worker)
 {
 	sigset_t set;
 
@@ -79,7 +79,7 @@ signals_watch(struct worker *worker)
 }
 
 void
-signals_close(struct worker *worker)
+worker_signals_close(struct worker *worker)
 {
 	if (worker->signal_fd != -1)
 		close(worker->signal_fd);

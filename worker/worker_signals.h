@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef WORKER_SIGNALS_H
-#define WORKER_SIGNALS_H
+#ifndef WORKER_WORKER_SIGNALS_H
+#define WORKER_WORKER_SIGNALS_H
 
 #include <stdbool.h>
 
@@ -8,10 +8,10 @@ struct worker;
 
 /* Dispositions and mask of a worker instead of those it inherited. Returns
  * false with errno. */
-bool signals_reset(struct worker *worker);
+bool worker_signals_reset(struct worker *worker);
 
 /* Has the signals that a worker obeys told to its loop. False with errno. */
-bool signals_watch(struct worker *worker);
-void signals_close(struct worker *worker);
+bool worker_signals_watch(struct worker *worker);
+void worker_signals_close(struct worker *worker);
 
 #endif
