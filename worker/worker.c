@@ -61,8 +61,10 @@ dispatch(const struct epoll_event *events, int n)
 static bool
 must_hear_first(struct worker *worker, int n)
 {
-	if (n < POLLER_EVENTS || worker->put_off >= PUT_OFF_TURNS ||
-	    timers_late_ms(&worker->timers, worker->now_ms) < LATE_MS) {
+	bool late = timers_late_ms(&worker->timers, worker->now_ms) >= LATE_MS;
+	bool all_heard = worker->put_off != 0 && n < POLLER_EVENTS;
+
+	if (!late || all_heard || worker->put_off == PUT_OFF_TURNS) {
 		worker->put_off = 0;
 		return false;
 	}

@@ -78,6 +78,8 @@ test_expiry(void **state)
 	assert_string_equal(fired, "c");
 	assert_int_equal(timers_wait_ms(&timers, 10), 90);
 	assert_int_equal(timers_wait_ms(&timers, 200), 0);
+	assert_int_equal(timers_late_ms(&timers, 100), 0);
+	assert_int_equal(timers_late_ms(&timers, 200), 100);
 	timers_run(&timers, 200);
 	assert_string_equal(fired, "cab");
 	assert_int_equal(timers_wait_ms(&timers, 200), -1);
