@@ -58,6 +58,7 @@ struct pf_datagram {
 	struct msghdr *header; /* name and control: the way back */
 	char *buffer;
 	size_t len;
+	size_t answered; /* bytes */
 };
 
 static struct datagrams *
@@ -343,11 +344,13 @@ datagram_reply(struct pf_datagram *datagram, const void *data, size_t len)
 		counter_add(&service->counters->dropped_source, 1);
 		return;
 	}
-	if (len > datagram->len && !service->config->udp_amplify &&
+	if (len > datagram->len - datagram->answered &&
+	    !service->config->udp_amplify &&
 	    listener->given->family != AF_UNIX) {
 		counter_add(&service->counters->dropped_larger, 1);
 		return;
 	}
+	datagram->answered += len;
 	replies_add(&listener->worker->datagrams->replies, datagram->header,
 	    (void *)at, len, lasting);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -23,8 +24,8 @@ compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-void
-descriptors_close_others(const struct worker_context *context)
+static void
+close_others(const struct worker_context *context)
 {
 	int kept[KEPT_MAX] = { 0, 1, 2, context->channel_fd,
 		context->access_log_fd, log_fd() };
@@ -42,6 +43,20 @@ descriptors_close_others(const struct worker_context *context)
 		next = (unsigned)kept[i] + 1;
 	}
 	close_range(next, ~0u, 0);
+}
+
+void
+descriptors_close_others(const struct worker_context *context)
+{
+	bool syslog_open = log_fd() == -1;
+
+	/* The C library does not tell which descriptor syslog(3) has, and would
+	 * one day close whatever has got its number: so it closes it now. */
+	if (syslog_open)
+		closelog();
+	close_others(context);
+	if (syslog_open)
+		log_to_syslog();
 }
 
 /* Soft limit WANTED; the hard one follows where that is allowed. */
