@@ -27,8 +27,9 @@
 #include "worker/service.h"
 #include "worker/state.h"
 
-#define STAND_BACK_MS 2	  /* long enough for an idle sibling to come */
-#define PAUSE_MS      100 /* when descriptors or memory have run out */
+#define STAND_BACK_MS 2	    /* long enough for an idle sibling to come */
+#define QUEUE_MAX     65536 /* no backlog is longer */
+#define PAUSE_MS      100   /* when descriptors or memory have run out */
 
 static bool
 is_stream(const struct listener *listener)
@@ -397,12 +398,12 @@ accept_set_workers(struct worker *worker)
 	worker->accepting.review = true;
 }
 
-/* Everything that is queued: nobody else will take it. A queue holds no more
- * than the backlog and one, so this ends even while clients go on coming. */
+/* Everything that is queued, for nobody else will take it; not more than a
+ * queue can hold, so that this ends even while clients go on coming. */
 static void
 empty_queue(struct listener *listener)
 {
-	int64_t left = listener->service->config->backlog + 1;
+	int left = QUEUE_MAX;
 
 	if (!is_stream(listener)) {
 		datagram_serve_all(listener);

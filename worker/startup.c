@@ -88,19 +88,18 @@ drop_privileges(const struct worker_context *context, char *why, size_t size)
 {
 	const struct pool_config *pool = context->pool;
 	const struct daemon_config *daemon = &context->config->daemon;
-	bool own = *pool->user != '\0';
 	struct privileges wanted = {
-		.user = own ? pool->user : daemon->user,
-		.group = *pool->group != '\0' ? pool->group
-		    : own		      ? ""
-					      : daemon->group,
+		.user = *pool->user != '\0' ? pool->user : daemon->user,
+		.group = *pool->group != '\0' ? pool->group : daemon->group,
 		.chroot = pool->chroot,
 	};
 
 	if (geteuid() == 0 && *wanted.user == '\0')
 		wanted.user = "nobody";
-	else if (geteuid() != 0 && !own) /* the daemon's is for root only */
-		wanted.user = wanted.group = "";
+	if (geteuid() != 0) { /* those of the daemon are for root only */
+		wanted.user = pool->user;
+		wanted.group = pool->group;
+	}
 	tzset(); /* daytime cannot read the zone after this */
 	return privileges_drop(&wanted, why, size);
 }
