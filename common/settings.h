@@ -44,17 +44,16 @@ enum setting_change {
 	CHANGE_RESTART,	    /* preforkd must be restarted */
 };
 
-/* Words that a typed value also takes, beside what its type says. */
 struct setting {
 	enum setting_section section;
 	const char *name;
 	enum setting_type type;
 	const char *fallback;	  /* default as in the file; NULL = required */
 	int64_t min, max;	  /* of numbers, in the type's unit */
-	const char *const *words; /* enum: all values, NULL-terminated;
-				     number or path: one word that stands for
-				     the number min - 1, or for "" ("auto",
-				     "none") */
+	const char *const *words; /* NULL-terminated. enum: all values;
+				     number: one word that stands for min - 1
+				     ("auto"); path: words that may stand
+				     instead, "none" for an empty path */
 	enum setting_change change;
 	size_t offset;	  /* in the section's struct; handlers: unused */
 	const char *help; /* one line, lower case, no full stop */

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reading INI files: the one file that includes <ini.h>. inih splits a line
+ * into section, key and value; everything that it lets pass in silence is
+ * caught before: the file is read whole and looked at line by line, and each
+ * line that survives is handed to inih by itself. So line numbers are ours,
+ * whatever options the library was built with, and no line can leak into the
+ * next. Used by the supervisor and by `preforkd -t`.
+ */
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/ini.h"
+#include "common/log.h"
+
+/* A file being read, and those that included it. */
+struct source {
+	const struct source *parent;
+	const char *path;
+	dev_t device;
+	ino_t inode;
+	int line;
+	int depth;
+};
+
+struct reading {
+	const struct ini_reader *reader;
+	struct errors *errors;
+	bool good;
+	char section[INI_NAME_MAX + 1]; /* "" before the first */
+};
+
+/* What inih made of one line. */
+struct parsed {
+	bool any;
+	char key[INI_NAME_MAX + 2];
+	char value[INI_LINE_MAX];
+};
+
+static void read_file(
+    struct reading *reading, const struct source *parent, const char *path);
+
+static void complain(struct reading *reading, const struct source *source,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+complain(struct reading *reading, const struct source *source,
+    const char *format, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	errors_add(reading->errors, source->path, source->line, "%s", text);
+	reading->good = false;
+}
+
+static int
+on_value(void *arg, const char *section, const char *key, const char *value)
+{
+	struct parsed *parsed = arg;
+
+	(void)section;
+	parsed->any = true;
+	strlcpy(parsed->key, key, sizeof(parsed->key));
+	strlcpy(
+	    parsed->value, value == NULL ? "" : value, sizeof(parsed->value));
+	return 1;
+}
+
+/* inih hands its caller's line to us once; the number it may add is ignored
+ * by taking four arguments, which every ABI that we build for allows. */
+struct one_line {
+	const char *text;
+};
+
+static char *
+give_line(char *buf, int size, void *arg)
+{
+	struct one_line *line = arg;
+
+	if (line->text == NULL || size < 1)
+		return NULL;
+	size_t len = strlcpy(buf, line->text, (size_t)size);
+	if (len < (size_t)size)
+		line->text = NULL;
+	else
+		line->text += size - 1;
+	return buf;
+}
+
+static bool
+blank_or_comment(const char *line)
+{
+	line += strspn(line, " \t");
+	return *line == '\0' || *line == '#' || *line == ';';
+}
+
+/* The comment that inih would strip: white space and a semicolon. */
+static void
+strip_comment(char *line)
+{
+	for (char *p = line; *p != '\0'; p++) {
+		if (*p == ';' && p > line && (p[-1] == ' ' || p[-1] == '\t')) {
+			*p = '\0';
+			break;
+		}
+	}
+	size_t len = strlen(line);
+	while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+		line[--len] = '\0';
+}
+
+static const char *
+printable(const char *text, char *buf, size_t size)
+{
+	return log_escape(buf, size, text, strlen(text));
+}
+
+static void
+take_section(struct reading *reading, const struct source *source, char *line)
+{
+	char *end = strchr(line, ']');
+	char quote[128];
+
+	if (end == NULL) {
+		complain(reading, source,
+		    "\"%s\" has no ]; a section is [name]",
+		    printable(line, quote, sizeof(quote)));
+		return;
+	}
+	if (end[1] != '\0') {
+		complain(reading, source,
+		    "\"%s\" stands behind the section; nothing may",
+		    printable(end + 1 + strspn(end + 1, " \t"), quote,
+			sizeof(quote)));
+		return;
+	}
+	*end = '\0';
+	if (strlen(line + 1) > INI_NAME_MAX) {
+		complain(reading, source,
+		    "the name of the section has more than %d bytes",
+		    INI_NAME_MAX);
+		return;
+	}
+	strlcpy(reading->section, line + 1, sizeof(reading->section));
+	reading->reader->section(
+	    reading->reader->arg, source->path, source->line, reading->section);
+}
+
+static bool
+has_wildcard(const char *pattern)
+{
+	return strpbrk(pattern, "*?[") != NULL;
+}
+
+static void
+folder_of(const char *path, char *folder, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, size, "%.*s", slash == NULL ? 1 : (int)(slash - path),
+	    slash == NULL ? "." : path);
+}
+
+static void
+include(
+    struct reading *reading, const struct source *source, const char *pattern)
+{
+	char folder[PATH_MAX], whole[PATH_MAX * 2];
+	glob_t found = { 0 };
+
+	if (*pattern == '\0') {
+		complain(reading, source,
+		    "include needs the name of a file or a pattern");
+		return;
+	}
+	folder_of(source->path, folder, sizeof(folder));
+	if (*pattern == '/')
+		snprintf(whole, sizeof(whole), "%s", pattern);
+	else
+		snprintf(whole, sizeof(whole), "%s/%s", folder, pattern);
+	if (!has_wildcard(pattern)) {
+		read_file(reading, source, whole);
+		return;
+	}
+	/* Sorted by glob(3). */
+	int rc = glob(whole, 0, NULL, &found);
+	if (rc != 0 && rc != GLOB_NOMATCH)
+		complain(reading, source, "cannot look for \"%s\"", whole);
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+		read_file(reading, source, found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static void
+take_value(struct reading *reading, const struct source *source,
+    const struct parsed *parsed)
+{
+	char saved[sizeof(reading->section)];
+
+	if (strcmp(parsed->key, "include") == 0) {
+		/* What an included file opens ends with it. */
+		memcpy(saved, reading->section, sizeof(saved));
+		include(reading, source, parsed->value);
+		memcpy(reading->section, saved, sizeof(saved));
+		return;
+	}
+	if (reading->section[0] == '\0') {
+		char quote[128];
+		complain(reading, source,
+		    "\"%s\" stands before the first section",
+		    printable(parsed->key, quote, sizeof(quote)));
+		return;
+	}
+	reading->reader->value(reading->reader->arg, source->path, source->line,
+	    reading->section, parsed->key, parsed->value);
+}
+
+/* What inih would accept and change in silence. */
+static bool
+check_pair(
+    struct reading *reading, const struct source *source, const char *line)
+{
+	size_t key = strcspn(line, "=:");
+	char quote[128];
+
+	if (line[key] == '\0') {
+		complain(reading, source,
+		    "\"%s\" has no =; a setting is written name = value",
+		    printable(line, quote, sizeof(quote)));
+		return false;
+	}
+	if (line[key] == ':') {
+		complain(reading, source,
+		    "\"%s\" has a : before the =; a setting is written "
+		    "name = value",
+		    printable(line, quote, sizeof(quote)));
+		return false;
+	}
+	while (key > 0 && (line[key - 1] == ' ' || line[key - 1] == '\t'))
+		key--;
+	if (key == 0) {
+		complain(reading, source, "there is no name before the =");
+		return false;
+	}
+	if (key > INI_NAME_MAX) {
+		complain(reading, source,
+		    "the name of the setting has more than %d bytes",
+		    INI_NAME_MAX);
+		return false;
+	}
+	return true;
+}
+
+static void
+take_pair(
+    struct reading *reading, const struct source *source, const char *line)
+{
+	struct one_line one = { .text = line };
+	struct parsed parsed = { 0 };
+
+	if (!check_pair(reading, source, line))
+		return;
+	int rc =
+	    ini_parse_stream(give_line, &one, (ini_handler)on_value, &parsed);
+	if (rc != 0 || !parsed.any) {
+		complain(reading, source,
+		    "the line cannot be read; a setting is written "
+		    "name = value");
+		return;
+	}
+	take_value(reading, source, &parsed);
+}
+
+static void
+take_line(struct reading *reading, const struct source *source, char *line)
+{
+	if (strchr(line, '\r') != NULL) {
+		complain(reading, source,
+		    "there is a carriage return in the line; lines end with "
+		    "a newline");
+		return;
+	}
+	if (blank_or_comment(line))
+		return;
+	if (*line == ' ' || *line == '\t') {
+		complain(reading, source,
+		    "the line is indented; values are not continued, each "
+		    "setting begins at the left");
+		return;
+	}
+	strip_comment(line);
+	if (*line == '[')
+		take_section(reading, source, line);
+	else
+		take_pair(reading, source, line);
+}
+
+static void
+take_lines(
+    struct reading *reading, struct source *source, char *text, size_t size)
+{
+	char *end = text + size;
+
+	/* A byte order mark, as some editors leave it. */
+	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	while (text < end) {
+		char *newline = memchr(text, '\n', (size_t)(end - text));
+		char *next = newline == NULL ? end : newline + 1;
+		size_t len = (size_t)((newline == NULL ? end : newline) - text);
+		source->line++;
+		if (memchr(text, '\0', len) != NULL)
+			complain(
+			    reading, source, "there is a NUL byte in the line");
+		else if (len >= INI_LINE_MAX)
+			complain(reading, source,
+			    "the line has %zu bytes, at most %d are allowed",
+			    len, INI_LINE_MAX - 1);
+		else {
+			if (len > 0 && text[len - 1] == '\r')
+				len--;
+			text[len] = '\0';
+			take_line(reading, source, text);
+		}
+		text = next;
+	}
+}
+
+static bool
+in_circle(const struct source *source, const struct stat *st)
+{
+	for (; source != NULL; source = source->parent) {
+		if (source->device == st->st_dev && source->inode == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* The whole file, with a byte to spare; NULL after a complaint. */
+static char *
+slurp(
+    struct reading *reading, const struct source *source, int fd, size_t *size)
+{
+	char *text = malloc(INI_FILE_MAX + 1);
+	size_t len = 0;
+
+	while (text != NULL && len < INI_FILE_MAX) {
+		ssize_t n = read(fd, text + len, INI_FILE_MAX - len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			complain(reading, source, "cannot read: %s",
+			    strerror(errno));
+			free(text);
+			return NULL;
+		}
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	if (text == NULL)
+		complain(reading, source, "out of memory");
+	*size = len;
+	return text;
+}
+
+/* The file behind FD may be read: regular, not too large, not being read. */
+static bool
+check_file(struct reading *reading, struct source *source, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1) {
+		complain(reading, source, "cannot read: %s", strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		complain(reading, source, "it is not a regular file");
+		return false;
+	}
+	if (st.st_size >= INI_FILE_MAX) {
+		complain(reading, source,
+		    "the file has %lld bytes, less than %d are allowed",
+		    (long long)st.st_size, INI_FILE_MAX);
+		return false;
+	}
+	if (in_circle(source->parent, &st)) {
+		complain(reading, source, "the file includes itself");
+		return false;
+	}
+	source->device = st.st_dev;
+	source->inode = st.st_ino;
+	return true;
+}
+
+static void
+read_file(
+    struct reading *reading, const struct source *parent, const char *path)
+{
+	struct source source = { .parent = parent,
+		.path = path,
+		.depth = parent == NULL ? 0 : parent->depth + 1 };
+	size_t size = 0;
+
+	if (source.depth > INI_INCLUDE_DEPTH_MAX) {
+		complain(reading, parent,
+		    "more than %d files include one another",
+		    INI_INCLUDE_DEPTH_MAX);
+		return;
+	}
+	/* O_NONBLOCK: a FIFO must not hold us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd == -1) {
+		int error = errno;
+		if (parent != NULL)
+			complain(reading, parent, "cannot open \"%s\": %s",
+			    path, strerror(error));
+		else
+			complain(reading, &source, "cannot open: %s",
+			    strerror(error));
+		return;
+	}
+	char *text = NULL;
+	if (check_file(reading, &source, fd))
+		text = slurp(reading, &source, fd, &size);
+	close(fd);
+	if (text != NULL)
+		take_lines(reading, &source, text, size);
+	free(text);
+}
+
+/* The options of Debian's library are variables; others are compiled in. A
+ * value must come back whole in either case, or this library will not do. */
+static bool
+library_takes_long_lines(void)
+{
+	char line[INI_LINE_MAX];
+	struct one_line one = { .text = line };
+	struct parsed parsed = { 0 };
+
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "key=", 4);
+	line[sizeof(line) - 1] = '\0';
+	ini_parse_stream(give_line, &one, (ini_handler)on_value, &parsed);
+	return strlen(parsed.value) == sizeof(line) - 5;
+}
+
+/* Where the library has them as variables, set; where not, these are none. */
+extern int ini_max_line __attribute__((weak));
+extern _Bool ini_use_stack __attribute__((weak));
+extern _Bool ini_allow_realloc __attribute__((weak));
+extern _Bool ini_allow_inline_comments __attribute__((weak));
+extern _Bool ini_allow_multiline __attribute__((weak));
+
+static void
+set_library_options(void)
+{
+	if (&ini_max_line != NULL)
+		ini_max_line = INI_LINE_MAX * 2;
+	if (&ini_use_stack != NULL)
+		ini_use_stack = false;
+	if (&ini_allow_realloc != NULL)
+		ini_allow_realloc = true;
+	/* Comments have been taken off before. */
+	if (&ini_allow_inline_comments != NULL)
+		ini_allow_inline_comments = false;
+	if (&ini_allow_multiline != NULL)
+		ini_allow_multiline = false;
+}
+
+bool
+ini_read(
+    const char *path, const struct ini_reader *reader, struct errors *errors)
+{
+	struct reading reading = {
+		.reader = reader, .errors = errors, .good = true
+	};
+
+	set_library_options();
+	if (!library_takes_long_lines()) {
+		errors_add(errors, path, 0,
+		    "the inih library of this system cuts lines at 200 bytes "
+		    "and cannot be used");
+		return false;
+	}
+	read_file(&reading, NULL, path);
+	return reading.good;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Numbers with units, as people write them in a configuration or on a command
+ * line. Pure; used by every program.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/units.h"
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+/* Largest first, for formatting. */
+static const struct unit durations[] = { { "d", 86400000 }, { "h", 3600000 },
+	{ "m", 60000 }, { "s", 1000 }, { "ms", 1 } };
+
+static const struct unit sizes[] = { { "g", 1 << 30 }, { "m", 1 << 20 },
+	{ "k", 1 << 10 }, { "", 1 } };
+
+#define N_DURATIONS (sizeof(durations) / sizeof(durations[0]))
+#define N_SIZES	    (sizeof(sizes) / sizeof(sizes[0]))
+
+static const char not_integer[] = "is not a whole number";
+static const char not_duration[] =
+    "is not a duration such as 250ms, 30s, 5m, 2h or 1d";
+static const char not_size[] = "is not a size such as 512, 64k, 1m or 2g";
+static const char not_boolean[] = "is not a boolean: yes or no";
+
+/* Digits with a sign at most; REST points behind them. */
+static bool
+parse_digits(const char *text, int64_t *out, const char **rest)
+{
+	const char *digits = text + (*text == '-');
+	char *end;
+
+	if (*digits < '0' || *digits > '9')
+		return false;
+	errno = 0;
+	long long value = strtoll(text, &end, 10);
+	if (errno != 0)
+		return false;
+	*out = value;
+	*rest = end;
+	return true;
+}
+
+bool
+unit_parse_integer(const char *text, int64_t *out, const char **why)
+{
+	const char *rest;
+	int64_t value;
+
+	if (!parse_digits(text, &value, &rest) || *rest != '\0') {
+		*why = not_integer;
+		return false;
+	}
+	*out = value;
+	return true;
+}
+
+static const struct unit *
+find_unit(const struct unit *units, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(units[i].name, name) == 0)
+			return &units[i];
+	}
+	return NULL;
+}
+
+static bool
+parse_with_unit(
+    const char *text, const struct unit *units, size_t n, int64_t *out)
+{
+	const char *rest;
+	int64_t value;
+
+	if (!parse_digits(text, &value, &rest) || value < 0)
+		return false;
+	const struct unit *unit = find_unit(units, n, rest);
+	if (unit == NULL || value > INT64_MAX / unit->factor)
+		return false;
+	*out = value * unit->factor;
+	return true;
+}
+
+bool
+unit_parse_duration(const char *text, int64_t *out_ms, const char **why)
+{
+	/* Nothing is nothing in every unit. */
+	if (strcmp(text, "0") == 0) {
+		*out_ms = 0;
+		return true;
+	}
+	*why = not_duration;
+	return parse_with_unit(text, durations, N_DURATIONS, out_ms);
+}
+
+bool
+unit_parse_size(const char *text, int64_t *out_bytes, const char **why)
+{
+	*why = not_size;
+	return parse_with_unit(text, sizes, N_SIZES, out_bytes);
+}
+
+bool
+unit_parse_boolean(const char *text, bool *out, const char **why)
+{
+	static const char *const yes[] = { "yes", "on", "true", "1" };
+	static const char *const no[] = { "no", "off", "false", "0" };
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+			*out = strcmp(text, yes[i]) == 0;
+			return true;
+		}
+	}
+	*why = not_boolean;
+	return false;
+}
+
+/* The largest unit that divides VALUE. */
+static char *
+format_with_unit(
+    int64_t value, const struct unit *units, size_t n, char *buf, size_t size)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && (value % units[i].factor != 0 || value == 0))
+		i++;
+	snprintf(buf, size, "%lld%s", (long long)(value / units[i].factor),
+	    value == 0 ? "" : units[i].name);
+	return buf;
+}
+
+char *
+unit_format_duration(int64_t ms, char *buf, size_t size)
+{
+	return format_with_unit(ms, durations, N_DURATIONS, buf, size);
+}
+
+char *
+unit_format_size(int64_t bytes, char *buf, size_t size)
+{
+	return format_with_unit(bytes, sizes, N_SIZES, buf, size);
+}

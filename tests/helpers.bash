@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+#
+# The verbs of the tests. Each test has a folder of its own, $DIR, with a
+# configuration, a control socket and a log; servers listen on ports that the
+# kernel chose. Nothing here sleeps to wait for a state: wait_until asks for it
+# until it is there or the time is over.
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+PREFORKD_BIN=${PREFORKD_BIN:-$ROOT/build/release}
+PREFORKD=$PREFORKD_BIN/preforkd
+PREFORKCTL=$PREFORKD_BIN/preforkctl
+
+load_libraries() {
+	bats_load_library bats-support
+	bats_load_library bats-assert
+	bats_load_library bats-file
+}
+
+# Every test file calls these two from its setup() and teardown().
+common_setup() {
+	load_libraries
+	DIR=$BATS_TEST_TMPDIR
+	CONFIG=$DIR/preforkd.ini
+	SOCKET=$DIR/control.sock
+	LOG=$DIR/log
+	SERVER=
+	STATUS_WANTED=0
+	HELPERS=()
+	# Core files of killed workers would only fill the disk.
+	ulimit -c 0
+}
+
+common_teardown() {
+	local pid
+	for pid in "${HELPERS[@]}"; do
+		kill "$pid" 2>/dev/null || :
+		wait "$pid" 2>/dev/null || :
+	done
+	[ -z "$SERVER" ] || stop_server
+	check_log
+}
+
+is_sanitized() {
+	[[ $PREFORKD_BIN == */asan ]]
+}
+
+# A leak check stops and reads its own process, which the sandbox forbids: in
+# that flavour workers go without it, but for the tests of the sandbox itself.
+sandbox_default() {
+	if is_sanitized; then echo off; else echo on; fi
+}
+
+# write_config ["lines for [preforkd]" ["lines for [pool default]"]] <<services
+write_config() {
+	{
+		echo "[preforkd]"
+		echo "control = $SOCKET"
+		echo "log_level = debug"
+		echo "drain_timeout = 5s"
+		printf '%b\n' "${1-}"
+		echo "[pool default]"
+		[[ ${2-} == *sandbox* ]] ||
+			echo "sandbox = $(sandbox_default)"
+		[[ ${2-} == *workers* ]] || echo "workers = 2"
+		printf '%b\n' "${2-}"
+		cat
+	} >"$CONFIG"
+}
+
+# The usual case: one echo service on a port of the kernel's choice.
+write_echo_config() {
+	write_config "$@" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+	END
+}
+
+ctl() {
+	timeout 20 "$PREFORKCTL" -s "$SOCKET" "$@"
+}
+
+ctl_json() {
+	ctl -j "$@"
+}
+
+# wait_until SECONDS COMMAND...: succeeds as soon as the command does.
+wait_until() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if ((SECONDS > end)); then
+			echo "not within the time: $*" >&2
+			return 1
+		fi
+		read -rt 0.02 <> <(:) || :
+	done
+}
+
+# Starts the daemon in the foreground (of the test's background) and waits
+# until it is ready. Words are put before its own: start_server setpriv ...
+start_server() {
+	launch_server "$@"
+	wait_until 20 server_ready_or_gone
+	ctl health >/dev/null || {
+		cat "$LOG" >&2
+		return 1
+	}
+}
+
+launch_server() {
+	"$@" "$PREFORKD" -c "$CONFIG" >"$DIR/out" 2>>"$LOG" </dev/null \
+		3>&- 4>&- &
+	SERVER=$!
+}
+
+server_ready_or_gone() {
+	! kill -0 "$SERVER" 2>/dev/null || ctl health
+}
+
+# Ends it, by its own means, and looks at what it leaves behind.
+stop_server() {
+	local status=0 pids
+	pids=$(descendants "$SERVER")
+	kill -TERM "$SERVER" 2>/dev/null || :
+	wait_gone "$SERVER" 15
+	wait "$SERVER" || status=$?
+	SERVER=
+	assert_equal "$status" "$STATUS_WANTED"
+	assert_not_exist "$SOCKET"
+	local pid
+	for pid in $pids; do
+		wait_until 5 is_gone "$pid"
+	done
+}
+
+is_gone() {
+	[ ! -d "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"
+}
+
+wait_gone() {
+	wait_until "${2:-10}" is_gone "$1"
+}
+
+descendants() {
+	pgrep -P "$1" || :
+}
+
+# A log without reports of sanitizers and without errors that nobody expects;
+# a test that provokes errors names them: LOG_ERRORS=regex.
+check_log() {
+	[ -f "$LOG" ] || return 0
+	run ! grep -E 'Sanitizer|runtime error:' "$LOG"
+	if [ -n "${LOG_ERRORS-}" ]; then
+		run ! grep -vE "$LOG_ERRORS" <(grep ': error: ' "$LOG")
+	else
+		run ! grep ': error: ' "$LOG"
+	fi
+}
+
+# port SERVICE [N]: the port of its N-th listener (from 1).
+port() {
+	local text
+	text=$(listener "$1" "${2:-1}")
+	echo "${text##*:}"
+}
+
+# listener SERVICE [N]: its address as the daemon tells it.
+listener() {
+	ctl_json listeners | jq -r --arg s "$1" --argjson n "${2:-1}" \
+		'[.[] | select(.service == $s) | .listener][$n - 1]'
+}
+
+# counter SERVICE FIELD
+counter() {
+	ctl_json stats | jq -r --arg s "$1" --arg f "$2" \
+		'.services[] | select(.service == $s) | .[$f]'
+}
+
+counter_is() {
+	[ "$(counter "$1" "$2")" = "$3" ]
+}
+
+# worker_pids [POOL]: of workers that serve, in the order of their slots.
+worker_pids() {
+	ctl_json workers "${1:-default}" | jq -r \
+		'.[] | select(.state == "ready" and .role == "serving") | .pid'
+}
+
+worker_pid() {
+	worker_pids default | sed -n "${1}p"
+}
+
+ready_workers_are() {
+	[ "$(worker_pids "${2:-default}" | wc -l)" = "$1" ]
+}
+
+# Sends standard input to a TCP port and prints everything that comes back.
+tcp() {
+	timeout 10 socat -t 10 - "tcp:127.0.0.1:$1"
+}
+
+udp() {
+	timeout 5 socat -t 2 - "udp:127.0.0.1:$1"
+}
+
+# hold NAME PORT: a connection that stays open, as descriptor ${!NAME}.
+hold() {
+	exec {held}<>"/dev/tcp/127.0.0.1/$2"
+	printf -v "$1" '%s' "$held"
+}
+
+release() {
+	exec {1}>&-
+}
+
+# background COMMAND...: ends with the test.
+background() {
+	"$@" 3>&- 4>&- &
+	HELPERS+=($!)
+}
+
+log_has() {
+	grep -q -- "$1" "$LOG"
+}
+
+n_log_lines() {
+	grep -c -- "$1" "$LOG"
+}
+
+n_descriptors() {
+	find "/proc/$1/fd" -mindepth 1 | wc -l
+}
