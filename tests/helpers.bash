@@ -214,7 +214,8 @@ hold() {
 }
 
 release() {
-	exec {1}>&-
+	local held=$1
+	exec {held}>&-
 }
 
 # background COMMAND...: ends with the test.
