@@ -9,10 +9,9 @@
 
 #include "clients/preforkctl_commands.h"
 #include "common/commands.h"
+#include "common/nearest.h"
 
-#define NAME_MAX_GUESSED 24 /* longer words are no misspelt command */
-#define DISTANCE_GUESSED 2  /* changed letters that are still a slip */
-#define LENGTH(array)	 (sizeof(array) / sizeof((array)[0]))
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct command {
 	const char *name, *arguments;
@@ -44,57 +43,21 @@ commands_known(const char *name)
 	return false;
 }
 
-static size_t
-least(size_t a, size_t b, size_t c)
-{
-	size_t ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Letters to change, add or drop to make B of A (Levenshtein), row by row. */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_GUESSED + 1];
-	size_t n = strlen(b);
-
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t changed = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = least(changed, row[j] + 1, row[j + 1] + 1);
-		}
-	}
-	return row[n];
-}
-
+/* The beginning of a name says enough; else the nearest by letters. */
 const char *
 commands_nearest(const char *name)
 {
-	const char *nearest = NULL;
-	size_t best = DISTANCE_GUESSED + 1;
+	struct nearest nearest = { 0 };
 	size_t len = strlen(name);
 
-	if (len > NAME_MAX_GUESSED)
-		return NULL;
 	for (size_t i = 0; i < LENGTH(commands); i++) {
 		const char *known = commands[i].name;
-		bool begun = len >= 3 && strncmp(known, name, len) == 0;
-		size_t far = begun ? 0 : distance(known, name);
 
-		if (far < best && far < len) {
-			best = far;
-			nearest = known;
-		}
+		if (len >= 3 && strncmp(known, name, len) == 0)
+			return known;
+		nearest_offer(&nearest, name, known);
 	}
-	return nearest;
+	return nearest.name;
 }
 
 void
