@@ -62,10 +62,9 @@ pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
 # A constructor that setproctitle(3) needs; linked into the daemon only.
 ctor_libs := $(shell $(PKG_CONFIG) --libs libbsd-ctor 2>&1)
 
-DEFAULT_CFLAGS_release = -O2 -g
 DEFAULT_CFLAGS_asan = -O1 -g
 DEFAULT_CFLAGS_fuzz = -O1 -g
-CFLAGS ?= $(DEFAULT_CFLAGS_$(FLAVOUR))
+CFLAGS ?= $(or $(DEFAULT_CFLAGS_$(FLAVOUR)),-O2 -g)
 
 FLAVOUR_FLAGS_asan = -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -225,46 +224,58 @@ fuzz-run: $(FUZZ)
 
 # --- installing --------------------------------------------------------------
 
-# The files in etc/ name the places of a distribution's package; installing
-# writes those of this installation.
-places = sed -e 's|/usr/sbin/|$(SBINDIR)/|g' -e 's|/etc/preforkd|$(SYSCONFDIR)/preforkd|g' \
+# The files in etc/ and docs/ name the places of a distribution's package; what
+# is installed names those of this installation.
+STAGE := $(BUILD)/stage
+STAGED := etc/preforkd.ini etc/default/preforkd etc/init.d/preforkd \
+	$(addprefix etc/systemd/preforkd.,service socket sysusers tmpfiles) $(MAN)
+DOCS := $(wildcard README.md LICENSE docs/*.md)
+DIRS = $(SBINDIR) $(BINDIR) $(INCLUDEDIR) $(DOCDIR) $(INITDIR) $(DEFAULTDIR) \
+	$(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) $(SYSCONFDIR)/preforkd/conf.d \
+	$(sort $(foreach m,$(MAN),$(MANDIR)/man$(call section,$(m))))
+places = sed -e 's|/usr/sbin/|$(SBINDIR)/|g' \
+	-e 's|/etc/preforkd|$(SYSCONFDIR)/preforkd|g' \
 	-e 's|/etc/default/|$(DEFAULTDIR)/|g'
-# $(call put,FROM,TO,MODE)
-put = $(INSTALL) -d '$(DESTDIR)$(dir $(2))' && $(places) $(1) >$(BUILD)/place && \
-	$(INSTALL) -m $(3) $(BUILD)/place '$(DESTDIR)$(2)' && rm -f $(BUILD)/place
-# A configuration that is there stays; the new one is laid beside it.
-put_config = if [ -e '$(DESTDIR)$(2)' ]; then $(call put,$(1),$(2).dist,644); \
-	else $(call put,$(1),$(2),644); fi
+section = $(subst .,,$(suffix $(1)))
+
+$(BUILD)/places: FORCE
+	$(call remember,$(places))
+
+$(STAGE)/%: % $(BUILD)/places
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(places) $< >$@
+
+# $(call keep,FILE,TO): a configuration that is there stays as it is; where the
+# new one differs it is laid beside, as .dist.
+keep = cmp -s $(STAGE)/$(1) '$(DESTDIR)$(2)' || { \
+	dist=; [ ! -e '$(DESTDIR)$(2)' ] || dist=.dist; \
+	$(INSTALL) -m 644 $(STAGE)/$(1) '$(DESTDIR)$(2)'"$$dist"; }
 
 .PHONY: install
-install: all ## install below DESTDIR and PREFIX; keeps a configuration
-	$(INSTALL) -d '$(DESTDIR)$(SBINDIR)' '$(DESTDIR)$(BINDIR)' \
-	    '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(DOCDIR)' \
-	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/conf.d'
-	set -e; for p in $(SBIN_PROGRAMS); do \
-	    $(INSTALL) -m 755 $(BUILD)/$$p '$(DESTDIR)$(SBINDIR)/'; done
-	set -e; for p in $(BIN_PROGRAMS); do \
-	    $(INSTALL) -m 755 $(BUILD)/$$p '$(DESTDIR)$(BINDIR)/'; done
-	set -e; for m in $(MAN); do \
-	    $(INSTALL) -d '$(DESTDIR)$(MANDIR)/man'$${m##*.}; \
-	    $(INSTALL) -m 644 $$m '$(DESTDIR)$(MANDIR)/man'$${m##*.}/; done
-	set -e; for d in $(wildcard README.md LICENSE docs/*.md); do \
-	    $(INSTALL) -m 644 $$d '$(DESTDIR)$(DOCDIR)/'; done
+install: all $(addprefix $(STAGE)/,$(STAGED)) ## install below DESTDIR and PREFIX; keeps a configuration
+	$(INSTALL) -d $(DIRS:%='$(DESTDIR)%')
+	$(if $(SBIN_PROGRAMS),$(INSTALL) -m 755 $(SBIN_PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(SBINDIR)/')
+	$(if $(BIN_PROGRAMS),$(INSTALL) -m 755 $(BIN_PROGRAMS:%=$(BUILD)/%) '$(DESTDIR)$(BINDIR)/')
 	$(INSTALL) -m 644 worker/preforkd.h '$(DESTDIR)$(INCLUDEDIR)/'
-	$(call put,etc/init.d/preforkd,$(INITDIR)/preforkd,755)
-	$(call put,etc/systemd/preforkd.service,$(UNITDIR)/preforkd.service,644)
-	$(call put,etc/systemd/preforkd.socket,$(UNITDIR)/preforkd.socket,644)
-	$(call put,etc/systemd/preforkd.sysusers,$(SYSUSERSDIR)/preforkd.conf,644)
-	$(call put,etc/systemd/preforkd.tmpfiles,$(TMPFILESDIR)/preforkd.conf,644)
-	$(call put_config,etc/default/preforkd,$(DEFAULTDIR)/preforkd)
-	$(call put_config,etc/preforkd.ini,$(SYSCONFDIR)/preforkd/preforkd.ini)
+	$(INSTALL) -m 644 $(DOCS) '$(DESTDIR)$(DOCDIR)/'
+	set -e; $(foreach m,$(MAN),$(INSTALL) -m 644 $(STAGE)/$(m) \
+	    '$(DESTDIR)$(MANDIR)/man$(call section,$(m))/';)
+	$(INSTALL) -m 755 $(STAGE)/etc/init.d/preforkd '$(DESTDIR)$(INITDIR)/'
+	$(INSTALL) -m 644 $(STAGE)/etc/systemd/preforkd.service \
+	    $(STAGE)/etc/systemd/preforkd.socket '$(DESTDIR)$(UNITDIR)/'
+	$(INSTALL) -m 644 $(STAGE)/etc/systemd/preforkd.sysusers \
+	    '$(DESTDIR)$(SYSUSERSDIR)/preforkd.conf'
+	$(INSTALL) -m 644 $(STAGE)/etc/systemd/preforkd.tmpfiles \
+	    '$(DESTDIR)$(TMPFILESDIR)/preforkd.conf'
+	$(call keep,etc/default/preforkd,$(DEFAULTDIR)/preforkd)
+	$(call keep,etc/preforkd.ini,$(SYSCONFDIR)/preforkd/preforkd.ini)
 
 .PHONY: uninstall
 uninstall: ## remove what install put, but no configuration
-	rm -f $(foreach p,$(SBIN_PROGRAMS),'$(DESTDIR)$(SBINDIR)/$(p)') \
-	    $(foreach p,$(BIN_PROGRAMS),'$(DESTDIR)$(BINDIR)/$(p)') \
-	    $(foreach m,$(MAN),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))') \
-	    $(foreach d,$(wildcard README.md LICENSE docs/*.md),'$(DESTDIR)$(DOCDIR)/$(notdir $(d))') \
+	rm -f $(addprefix '$(DESTDIR)$(SBINDIR)'/,$(SBIN_PROGRAMS)) \
+	    $(addprefix '$(DESTDIR)$(BINDIR)'/,$(BIN_PROGRAMS)) \
+	    $(foreach m,$(MAN),'$(DESTDIR)$(MANDIR)'/man$(call section,$(m))/$(notdir $(m))) \
+	    $(addprefix '$(DESTDIR)$(DOCDIR)'/,$(notdir $(DOCS))) \
 	    '$(DESTDIR)$(INCLUDEDIR)/preforkd.h' \
 	    '$(DESTDIR)$(INITDIR)/preforkd' \
 	    '$(DESTDIR)$(UNITDIR)/preforkd.service' \
@@ -273,6 +284,5 @@ uninstall: ## remove what install put, but no configuration
 	    '$(DESTDIR)$(TMPFILESDIR)/preforkd.conf' \
 	    '$(DESTDIR)$(DEFAULTDIR)/preforkd.dist' \
 	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/preforkd.ini.dist'
-	-rmdir '$(DESTDIR)$(DOCDIR)' \
-	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/conf.d' \
+	-@rmdir '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(SYSCONFDIR)/preforkd/conf.d' \
 	    '$(DESTDIR)$(SYSCONFDIR)/preforkd' 2>/dev/null || :
