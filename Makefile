@@ -129,6 +129,7 @@ asan: ## the same with address and undefined behaviour sanitizers
 
 .PHONY: unit
 unit: $(UNIT) ## build the unit tests
+	@:
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZ_SECONDS (10; needs clang)
