@@ -214,9 +214,9 @@ fuzz-run: $(FUZZ)
 	    seeds=tests/fuzz/seeds/$${f##*/fuzz_}; \
 	    [ -d "$$seeds" ] || seeds=; \
 	    echo "  FUZZ    $$f"; \
-	    "$$f" -max_total_time=$(FUZZ_SECONDS) -verbosity=0 \
-	        -print_final_stats=0 -artifact_prefix="$$f-" \
-	        "$$f.corpus" $$seeds; \
+	    "$$f" -max_total_time=$(FUZZ_SECONDS) -artifact_prefix="$$f-" \
+	        "$$f.corpus" $$seeds >"$$f.log" 2>&1 || \
+	        { tail -n 40 "$$f.log"; exit 1; }; \
 	done
 
 .SECONDARY:
