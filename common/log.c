@@ -197,6 +197,9 @@ tell_dropped(void)
 		state.n_untold = 0;
 }
 
+static void vlog(enum log_level level, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 vlog(enum log_level level, const char *format, va_list ap)
 {
@@ -256,10 +259,21 @@ log_allowed(struct log_limit *limit, int64_t now_ms, uint64_t *suppressed)
 char *
 log_escape(char *dst, size_t size, const void *src, size_t len)
 {
-	/* A byte becomes four at most ("\377"). */
-	size_t fits = (size - 1) / 4;
+	const unsigned char *bytes = src;
+	char *end = dst;
 
-	strvisx(dst, src, len < fits ? len : fits,
-	    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB);
+	*end = '\0';
+	for (size_t i = 0; i < len; i++) {
+		unsigned char next = i + 1 < len ? bytes[i + 1] : 0;
+		char encoded[8];
+		vis(encoded, bytes[i],
+		    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB, next);
+		if (strlcpy(end, encoded, size) >= size) {
+			*end = '\0';
+			break;
+		}
+		size -= strlen(encoded);
+		end += strlen(encoded);
+	}
 	return dst;
 }

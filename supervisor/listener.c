@@ -49,7 +49,7 @@ describe(struct listener *listener)
 {
 	struct sockaddr_storage bound;
 	socklen_t length = sizeof(bound);
-	char where[ADDRESS_TEXT_MAX];
+	char where[ADDRESS_TEXT_MAX - 16]; /* the scheme comes in front */
 
 	if (getsockname(listener->fd, (struct sockaddr *)&bound, &length) == -1)
 		length = 0;
@@ -60,7 +60,8 @@ describe(struct listener *listener)
 	const char *scheme = stream ? "tcp://" : "udp://";
 	if (listener->family == AF_UNIX)
 		scheme = stream ? "unix:" : "unixgram:";
-	snprintf(listener->text, sizeof(listener->text), "%s%s", scheme, where);
+	strlcpy(listener->text, scheme, sizeof(listener->text));
+	strlcat(listener->text, where, sizeof(listener->text));
 }
 
 static struct listener *

@@ -42,7 +42,7 @@ struct pool {
 	uint64_t n_failed_exits;	      /* of those, status not 0 */
 	uint64_t n_killed[POOL_EXIT_SIGNALS]; /* by signal */
 	struct worker_counters ended;	      /* sum of workers that are gone */
-	char last_exit[160];		      /* "worker default/3 ..." or "" */
+	char last_exit[192];		      /* "worker default/3 ..." or "" */
 };
 
 TAILQ_HEAD(pools, pool);

@@ -68,7 +68,7 @@ append_heading(
 	char heading[64];
 	size_t i = 0;
 
-	for (; key[i] != '\0' && i < sizeof(heading) - 1; i++)
+	for (; i < sizeof(heading) - 1 && key[i] != '\0'; i++)
 		heading[i] = (char)toupper((unsigned char)key[i]);
 	heading[i] = '\0';
 	append_padded(out, heading, width, right, last);
