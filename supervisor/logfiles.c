@@ -20,6 +20,7 @@
 
 static struct {
 	int access_fd;
+	bool access_to_log;
 } files = { .access_fd = -1 };
 
 static bool
@@ -99,6 +100,7 @@ logfiles_open(const struct daemon_config *daemon, bool detached, char *why,
 	if (files.access_fd != -1)
 		close(files.access_fd);
 	files.access_fd = access;
+	files.access_to_log = strcmp(daemon->access_log, "log") == 0;
 	logfiles_tell_workers();
 	return true;
 }
@@ -133,6 +135,7 @@ send_log(struct worker_handle *worker, enum message_log_kind kind, int fd)
 		.kind = kind,
 		.level = log_get_level(),
 		.has_fd = fd != -1,
+		.to_log = kind == LOG_KIND_ACCESS && files.access_to_log,
 	};
 
 	worker_handle_send(worker, MESSAGE_LOG, &message, sizeof(message), fd);

@@ -289,7 +289,7 @@ accept_init(struct worker *worker, char *why, size_t why_size)
 		return false;
 	}
 	gate_init(&accepting->gate, context->region, context->region_slot_size,
-	    context->slot - 1, worker->n_workers);
+	    context->slot - 1, context->n_slots);
 	timers_add_list(&worker->timers, &accepting->back, STAND_BACK_MS,
 	    come_back, worker);
 	timers_add_list(
@@ -392,9 +392,9 @@ accept_start(struct worker *worker)
 }
 
 void
-accept_set_workers(struct worker *worker)
+accept_set_slots(struct worker *worker, uint64_t n_slots)
 {
-	gate_set_workers(&worker->accepting.gate, worker->n_workers);
+	gate_set_slots(&worker->accepting.gate, n_slots);
 	worker->accepting.review = true;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct listener;
 struct worker;
@@ -27,7 +28,7 @@ void accept_pause(struct worker *worker, struct listener *listener, int error);
  * says so are emptied first. */
 void accept_stop(struct worker *worker, const unsigned char *empty);
 
-/* The pool has another size. */
-void accept_set_workers(struct worker *worker);
+/* Siblings are in the first N_SLOTS slots from now on. */
+void accept_set_slots(struct worker *worker, uint64_t n_slots);
 
 #endif

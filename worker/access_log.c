@@ -49,8 +49,7 @@ access_log_write(const struct pf_connection *c, int64_t length_ms)
 
 	if (worker->access_log_fd != -1) {
 		write_file(worker->access_log_fd, c, length_ms);
-	} else if (strcmp(worker->context->config->daemon.access_log, "log") ==
-	    0) {
+	} else if (worker->access_to_log) {
 		format(line, sizeof(line), c, length_ms, "access: ");
 		log_info("%s", line);
 	} else if (log_get_level() == LOG_LEVEL_DEBUG) {

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -15,6 +16,25 @@
 
 #define KEPT_MAX (WORKER_LISTENERS_MAX + 8)
 #define OWN_FDS	 16 /* 0 1 2, channel, logs, poller, signals, and a reserve */
+
+bool
+descriptors_detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null == -1)
+		return false;
+	bool done =
+	    dup2(null, STDIN_FILENO) != -1 && dup2(null, STDOUT_FILENO) != -1;
+	close(null);
+	return done;
+}
+
+void
+descriptors_move_stderr(void)
+{
+	dup2(log_fd() == -1 ? STDOUT_FILENO : log_fd(), STDERR_FILENO);
+}
 
 static int
 compare(const void *a, const void *b)
@@ -57,6 +77,9 @@ descriptors_close_others(const struct worker_context *context)
 	close_others(context);
 	if (syslog_open)
 		log_to_syslog();
+	else if (*context->pool->chroot != '\0')
+		openlog(NULL, LOG_NDELAY, LOG_DAEMON); /* for a log that moves:
+							* cannot be had later */
 }
 
 /* Soft limit WANTED; the hard one follows where that is allowed. */

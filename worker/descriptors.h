@@ -2,9 +2,17 @@
 #ifndef WORKER_DESCRIPTORS_H
 #define WORKER_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "worker/worker.h"
+
+/* Input and output become /dev/null: the terminal, or whoever reads there, is
+ * the supervisor's. False with errno. */
+bool descriptors_detach(void);
+
+/* The log has moved: standard error goes with it, or to /dev/null. */
+void descriptors_move_stderr(void);
 
 /* Closes whatever CONTEXT does not give to this worker: other workers'
  * channels, the control socket, what the supervisor has open. */

@@ -18,20 +18,20 @@
 
 void
 gate_init(struct gate *gate, void *region, size_t slot_bytes, size_t self,
-    uint64_t n_workers)
+    uint64_t n_slots)
 {
 	*gate = (struct gate){
 		.region = region,
 		.slot_size = slot_bytes,
 		.self = self,
 	};
-	gate_set_workers(gate, n_workers);
+	gate_set_slots(gate, n_slots);
 }
 
 void
-gate_set_workers(struct gate *gate, uint64_t n_workers)
+gate_set_slots(struct gate *gate, uint64_t n_slots)
 {
-	gate->n = n_workers > WORKERS_MAX ? WORKERS_MAX : (size_t)n_workers;
+	gate->n = n_slots > WORKERS_MAX ? WORKERS_MAX : (size_t)n_slots;
 }
 
 static const struct slot *

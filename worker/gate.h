@@ -16,7 +16,7 @@ struct gate {
 	void *region; /* slots of all siblings, read-only */
 	size_t slot_size;
 	size_t self; /* own slot, from 0 */
-	size_t n;    /* siblings, this one included */
+	size_t n;    /* slots that siblings may be in, this one included */
 	unsigned since_rotation;
 	/* Heartbeats when this worker last stood back, and who did not move
 	 * although a connection was waiting. */
@@ -25,8 +25,8 @@ struct gate {
 };
 
 void gate_init(struct gate *gate, void *region, size_t slot_size, size_t self,
-    uint64_t n_workers);
-void gate_set_workers(struct gate *gate, uint64_t n_workers);
+    uint64_t n_slots);
+void gate_set_slots(struct gate *gate, uint64_t n_slots);
 
 /* True when OWN connections are more than this worker's part, compared with
  * the live siblings. */

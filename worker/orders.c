@@ -6,6 +6,7 @@
 
 #include "worker/accept.h"
 #include "worker/connection.h"
+#include "worker/descriptors.h"
 #include "worker/drain.h"
 #include "worker/listing.h"
 #include "worker/orders.h"
@@ -31,21 +32,34 @@ obey_close(struct worker *worker, const struct message_close *order)
 	channel_send(&worker->channel, MESSAGE_CLOSED, &answer, sizeof(answer));
 }
 
-/* Returns true when FD has found its place. */
-static bool
+static void
+obey_access_log(struct worker *worker, const struct message_log *order, int fd)
+{
+	if (worker->access_log_fd != -1)
+		close(worker->access_log_fd);
+	worker->access_log_fd = fd;
+	worker->access_to_log = order->to_log == 1;
+}
+
+/* Takes FD over. */
+static void
 obey_log(struct worker *worker, const struct message_log *order, int fd)
 {
-	if (order->kind == LOG_KIND_ACCESS) {
-		if (worker->access_log_fd != -1)
-			close(worker->access_log_fd);
-		worker->access_log_fd = fd;
-		return true;
-	}
-	if (order->level <= LOG_LEVEL_ERROR)
+	if (order->level <= LOG_LEVEL_ERROR && order->kind == LOG_KIND_LOG)
 		log_set_level((enum log_level)order->level);
+	if (order->has_fd == 1 && fd == -1) {
+		log_warn("no descriptor is left for the new log");
+		return;
+	}
+	if (order->kind == LOG_KIND_ACCESS) {
+		obey_access_log(worker, order, fd);
+		return;
+	}
 	if (fd != -1)
 		log_to_fd(fd);
-	return true;
+	else if (log_fd() != -1)
+		log_to_syslog();
+	descriptors_move_stderr();
 }
 
 static void
@@ -53,7 +67,7 @@ obey_workers(struct worker *worker, const struct message_workers *order)
 {
 	worker->n_workers = order->n_workers;
 	service_set_shares(worker);
-	accept_set_workers(worker);
+	accept_set_slots(worker, order->n_slots);
 }
 
 void
@@ -76,7 +90,8 @@ orders_obey(void *arg, const struct worker_message *message, int fd)
 		obey_close(worker, &message->body.close);
 		break;
 	case MESSAGE_LOG:
-		fd_used = obey_log(worker, &message->body.log, fd);
+		obey_log(worker, &message->body.log, fd);
+		fd_used = true;
 		break;
 	case MESSAGE_WORKERS:
 		obey_workers(worker, &message->body.workers);

@@ -74,13 +74,15 @@ open_loop(struct worker *worker)
 	    worker_signals_watch(worker) && connection_init(worker);
 }
 
-static void
-set_nice(const struct pool_config *pool)
+static bool
+set_nice(const struct pool_config *pool, char *why, size_t size)
 {
-	if (pool->nice != 0 &&
-	    setpriority(PRIO_PROCESS, 0, (int)pool->nice) == -1)
-		log_warn("cannot set nice %lld: %s", (long long)pool->nice,
-		    strerror(errno));
+	if (pool->nice == 0 ||
+	    setpriority(PRIO_PROCESS, 0, (int)pool->nice) == 0)
+		return true;
+	snprintf(why, size, "cannot set nice %lld of pool \"%s\": %s",
+	    (long long)pool->nice, pool->name, strerror(errno));
+	return false;
 }
 
 static bool
@@ -127,6 +129,8 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 
 	if (!worker_signals_reset(worker))
 		return failed(1, why, why_size, "set the signal mask");
+	if (!descriptors_detach())
+		return failed(1, why, why_size, "open \"/dev/null\"");
 	descriptors_close_others(context);
 	worker->now_ms = clock_monotonic_ms();
 	take_slot(worker);
@@ -134,7 +138,8 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 	if (!open_loop(worker))
 		return failed(1, why, why_size, "set up the event loop");
 	worker->connections.limit = descriptors_limit(context);
-	set_nice(context->pool);
+	if (!set_nice(context->pool, why, why_size))
+		return EXIT_CONFIG;
 	if (!service_init_all(worker, why, why_size) ||
 	    !accept_init(worker, why, why_size))
 		return 1;

@@ -112,6 +112,7 @@ struct worker {
 	unsigned put_off;   /* turns for which timers have waited */
 	uint64_t n_workers; /* that the pool should have */
 	int access_log_fd;  /* or -1 */
+	bool access_to_log; /* access lines are lines of the log */
 	struct pf_service *services;
 	size_t n_services;
 	struct connections connections;

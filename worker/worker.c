@@ -124,6 +124,8 @@ worker_main(const struct worker_context *context)
 	worker.context = context;
 	worker.n_workers = context->n_workers;
 	worker.access_log_fd = context->access_log_fd;
+	worker.access_to_log =
+	    strcmp(context->config->daemon.access_log, "log") == 0;
 	worker.poller.fd = worker.signal_fd = -1;
 	channel_init(&worker.channel, &worker.poller, context->channel_fd);
 	int status = startup_run(&worker, why, sizeof(why));

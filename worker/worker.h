@@ -107,7 +107,9 @@ enum message_log_kind { LOG_KIND_LOG = 0, LOG_KIND_ACCESS };
 struct message_log {
 	uint64_t kind;	 /* enum message_log_kind */
 	uint64_t level;	 /* for LOG_KIND_LOG: enum log_level */
-	uint64_t has_fd; /* 1: the packet carries the new descriptor */
+	uint64_t has_fd; /* 1: the packet carries the new descriptor; 0: the
+			  * log goes to syslog, access lines to no file */
+	uint64_t to_log; /* for LOG_KIND_ACCESS, 1: lines go to the log */
 };
 
 struct message_workers {

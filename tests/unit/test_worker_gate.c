@@ -90,7 +90,7 @@ test_alone(void **state)
 	(void)state;
 	gate_init(&gate, region, SLOT, 0, 1);
 	assert_false(gate_over(&gate, 1000));
-	gate_set_workers(&gate, 0);
+	gate_set_slots(&gate, 0);
 	assert_false(gate_over(&gate, 1000));
 }
 
@@ -103,7 +103,7 @@ test_hostile_numbers(void **state)
 	assert_true(gate_over(&gate, 10)); /* slot 0 does not say it accepts */
 	slot(0)->accepting = 1;
 	assert_false(gate_over(&gate, 10));
-	gate_set_workers(&gate, UINT64_MAX);
+	gate_set_slots(&gate, UINT64_MAX);
 	assert_int_equal(gate.n, WORKERS_MAX);
 }
 
@@ -134,7 +134,7 @@ test_rotation(void **state)
 	for (int i = 0; i < 160; i++)
 		n += gate_rotate(&gate);
 	assert_int_equal(n, 10);
-	gate_set_workers(&gate, 1);
+	gate_set_slots(&gate, 1);
 	for (int i = 0; i < 160; i++)
 		assert_false(gate_rotate(&gate));
 }
