@@ -52,6 +52,14 @@ forgive(struct worker_handle *worker, void *arg)
 	worker->turns_moved_ms += *missed_ms;
 }
 
+/* Without a watchdog nobody has looked: from now on. */
+static void
+excuse(struct worker_handle *worker, void *arg)
+{
+	(void)arg;
+	worker->turns_moved_ms = loop_now_ms();
+}
+
 static int64_t
 shortest_watchdog_ms(void)
 {
@@ -67,18 +75,31 @@ shortest_watchdog_ms(void)
 	return shortest;
 }
 
+/* Of the checks; 0 when no pool has a watchdog. */
+static int64_t
+check_period_ms(void)
+{
+	int64_t shortest = shortest_watchdog_ms();
+
+	return shortest == 0 || shortest >= CHECKS_A_PERIOD
+	    ? shortest / CHECKS_A_PERIOD
+	    : 1;
+}
+
 static void
 check_workers(void *arg)
 {
-	int64_t period = shortest_watchdog_ms() / CHECKS_A_PERIOD;
+	int64_t period = check_period_ms();
 	int64_t missed_ms = loop_now_ms() - last_check_ms - period;
 	struct pool *pool;
 
 	(void)arg;
 	last_check_ms = loop_now_ms();
 	TAILQ_FOREACH (pool, &supervisor.pools, entry) {
-		if (pool->config == NULL || pool->config->watchdog_ms == 0)
+		if (pool->config == NULL || pool->config->watchdog_ms == 0) {
+			pool_each_worker(pool, excuse, NULL);
 			continue;
+		}
 		/* This check came late: that time is the supervisor's. */
 		if (missed_ms > period)
 			pool_each_worker(pool, forgive, &missed_ms);
@@ -118,6 +139,7 @@ renew_old(void *arg)
 	maintenance_schedule();
 }
 
+/* Called after each turn, so a retry that has been set stays as it is. */
 static void
 schedule_age(void)
 {
@@ -131,9 +153,10 @@ schedule_age(void)
 	}
 	if (next == -1)
 		loop_timer_cancel(&age);
-	else
-		loop_timer_set(
-		    &age, next == 0 ? AGE_RETRY_MS : next, renew_old, NULL);
+	else if (next > 0)
+		loop_timer_set(&age, next, renew_old, NULL);
+	else if (!age.active || age.due_ms > loop_now_ms() + AGE_RETRY_MS)
+		loop_timer_set(&age, AGE_RETRY_MS, renew_old, NULL);
 }
 
 static void
@@ -148,12 +171,15 @@ tell_manager(void *arg)
 void
 maintenance_schedule(void)
 {
-	int64_t period = shortest_watchdog_ms() / CHECKS_A_PERIOD;
+	int64_t period = check_period_ms();
+	struct pool *pool;
 
 	if (period == 0)
 		loop_timer_cancel(&watchdog);
 	else if (!watchdog.active) {
 		last_check_ms = loop_now_ms();
+		TAILQ_FOREACH (pool, &supervisor.pools, entry)
+			pool_each_worker(pool, excuse, NULL);
 		loop_timer_set(&watchdog, period, check_workers, NULL);
 	}
 	schedule_age();

@@ -182,7 +182,8 @@ pool_reconcile(struct pool *pool)
 void
 pool_resize(struct pool *pool, size_t n_workers)
 {
-	if (pool->serving == NULL || pool->serving->n_workers == n_workers)
+	if (pool->serving == NULL || pool->serving->n_services == 0 ||
+	    pool->serving->n_workers == n_workers)
 		return;
 	events_announce(LOG_LEVEL_INFO,
 	    "pool %s: %zu workers wanted, %zu before", pool->name, n_workers,

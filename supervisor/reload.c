@@ -127,7 +127,6 @@ next_round(void *arg)
 	begin_reading();
 }
 
-/* Everything of the attempt is released; what is in force is not touched. */
 static void
 release(void)
 {
@@ -184,6 +183,22 @@ drop_empty_pools(void)
 	}
 }
 
+/* Undoes the attempt; what is in force is not touched. A pool that was made
+ * for it is left without a configuration, so that it goes with its last
+ * worker. */
+static void
+abandon(void)
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH (pool, &supervisor.pools, entry) {
+		pool_abandon(pool);
+		if (pool->serving == NULL)
+			pool->config = NULL;
+	}
+	release();
+}
+
 /* Undoes the attempt and tells everybody. Takes ERRORS over. */
 static void fail(enum control_error code, int status, struct errors *errors,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -193,7 +208,6 @@ fail(enum control_error code, int status, struct errors *errors,
     const char *format, ...)
 {
 	struct reload_result result = { .code = code };
-	struct pool *pool;
 	va_list ap;
 
 	va_start(ap, format);
@@ -202,9 +216,7 @@ fail(enum control_error code, int status, struct errors *errors,
 	if (errors != NULL)
 		result.errors = *errors;
 	log_failure(&result);
-	TAILQ_FOREACH (pool, &supervisor.pools, entry)
-		pool_abandon(pool);
-	release();
+	abandon();
 	supervisor.n_reload_failures += reload.kind == KIND_RELOAD;
 	finish(&result);
 	errors_clear(&result.errors);
@@ -347,7 +359,7 @@ on_deadline(void *arg)
 static size_t
 workers_for(const struct pool *pool, const struct plan_pool *planned)
 {
-	if (pool->serving != NULL && planned->before != NULL &&
+	if (pool_workers(pool) > 0 && planned->before != NULL &&
 	    planned->before->workers == planned->after->workers)
 		return pool_workers(pool);
 	return pool_wanted_workers(planned->after);
@@ -601,12 +613,8 @@ reload_cancel(const char *why)
 	reload.again = false;
 	loop_timer_cancel(&reload.next_round);
 	strlcpy(result.text, why, sizeof(result.text));
-	if (reload_active()) {
-		struct pool *pool;
-		TAILQ_FOREACH (pool, &supervisor.pools, entry)
-			pool_abandon(pool);
-		release();
-	}
+	if (reload_active())
+		abandon();
 	answer(&reload.waiting, &result);
 	answer(&reload.queued, &result);
 }

@@ -1,0 +1,414 @@
+# shellcheck shell=bash disable=SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# Starting: in the foreground, detached, as PID 1; the pid file; what is told
+# when it fails; over the leftovers of a crash.
+
+setup() {
+	load helpers
+	common_setup
+	DETACHED=
+	PID_FILE=$DIR/pid
+}
+
+# Put before a start: its workers stop before they are ready.
+STOPPED_WORKERS=(strace -D -f -qq -o /dev/null -e inject=close_range:signal=STOP)
+
+teardown() {
+	[ -z "$DETACHED" ] || kill -KILL "$DETACHED" 2>/dev/null || :
+	common_teardown
+}
+
+# Runs a start that must fail; its answer is in $status and $output.
+fail_to_start() {
+	run timeout 20 "$@" "$PREFORKD" -c "$CONFIG" </dev/null 3>&- 4>&-
+	assert_failure
+	echo "$output" >"$DIR/refusal"
+}
+
+start_detached() {
+	timeout 20 "$PREFORKD" -d -c "$CONFIG" </dev/null \
+		>"$DIR/out" 2>"$LOG" 3>&- 4>&-
+	DETACHED=$(cat "$PID_FILE")
+}
+
+stop_detached() {
+	ctl stop
+	wait_gone "$DETACHED"
+	DETACHED=
+}
+
+# The folders of tests are for their own user only.
+let_others_in() {
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
+	chmod 777 "$DIR"
+}
+
+# A port that somebody else has.
+occupy() {
+	background python3 -c '
+import socket, sys, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen()
+open(sys.argv[1], "w").write(str(s.getsockname()[1]))
+time.sleep(60)' "$DIR/occupied"
+	wait_until 10 test -s "$DIR/occupied"
+	OCCUPIED=$(cat "$DIR/occupied")
+}
+
+write_occupied_config() {
+	occupy
+	write_config "$@" <<-END
+		[service free]
+		handler = echo
+		listen = unix:$DIR/free.sock
+		[service taken]
+		handler = echo
+		listen = tcp://127.0.0.1:$OCCUPIED
+	END
+}
+
+# The first TCP port that a service of this file would get, for sure.
+free_port() {
+	python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+is_unlocked() {
+	flock --nonblock "$1" true
+}
+
+@test "start: the foreground daemon says that it is ready, and the real ports" {
+	write_echo_config
+	start_server
+	run -0 grep ': info: ready: running, 2 of 2 workers ready' "$LOG"
+	run -0 sed -n 's/.*: listening on \(.*\) for service echo$/\1/p' "$LOG"
+	assert_output "tcp://127.0.0.1:$(port echo)"
+	refute_output --partial ':0'
+	run -0 tcp "$(port echo)" <<<"hello"
+	assert_output hello
+}
+
+@test "start: a taken port fails it as a whole and names the address" {
+	write_occupied_config
+	fail_to_start
+	assert_equal "$status" 1
+	assert_output --partial \
+		"$CONFIG:15: cannot listen on \"tcp://127.0.0.1:$OCCUPIED\": address already in use"
+	assert_not_exist "$DIR/free.sock"
+	assert_not_exist "$SOCKET"
+}
+
+@test "start: every listener that fails is told, not only the first" {
+	write_occupied_config
+	printf '[service other]\nhandler = echo\nlisten = unix:%s/none/s\n' \
+		"$DIR" >>"$CONFIG"
+	fail_to_start
+	assert_output --partial "tcp://127.0.0.1:$OCCUPIED"
+	assert_output --partial "$DIR/none/s"
+}
+
+@test "start: an invalid file is status 78, with file and line" {
+	write_echo_config "no_such_setting = 1"
+	fail_to_start
+	assert_equal "$status" 78
+	assert_output --partial "$CONFIG:5: "
+	assert_output --partial no_such_setting
+}
+
+@test "start: what a worker may not have is status 78, with the reason" {
+	mkdir "$DIR/root"
+	write_echo_config "" "chroot = $DIR/root"
+	let_others_in
+	fail_to_start setpriv --reuid=65534 --regid=65534 --clear-groups
+	assert_equal "$status" 78
+	assert_output --partial "did not start"
+	assert_output --partial "$DIR/root"
+	assert_not_exist "$SOCKET"
+}
+
+@test "start: a chroot folder that is not there is status 78" {
+	write_echo_config "" "chroot = $DIR/nowhere"
+	fail_to_start
+	assert_equal "$status" 78
+	assert_output --partial "$DIR/nowhere"
+	assert_not_exist "$SOCKET"
+}
+
+@test "start: workers that are never ready end it at start_timeout" {
+	write_echo_config "start_timeout = 300ms"
+	fail_to_start "${STOPPED_WORKERS[@]}"
+	assert_equal "$status" 1
+	assert_output --partial "start_timeout"
+}
+
+@test "start: -d returns when the daemon serves" {
+	write_echo_config "pid_file = $PID_FILE"
+	start_detached
+	run -0 ctl health
+	run -0 tcp "$(port echo)" <<<"hello"
+	assert_output hello
+	assert_equal "$(ctl_json status | jq .pid)" "$DETACHED"
+	stop_detached
+	assert_not_exist "$PID_FILE"
+	assert_not_exist "$SOCKET"
+}
+
+@test "start: a detached daemon has left terminal, session and folder" {
+	write_echo_config "pid_file = $PID_FILE\nlog = $DIR/daemon.log"
+	start_detached
+	run -0 ps -o sid=,tty= -p "$DETACHED"
+	assert_output --regexp "^ *$DETACHED +\?\$"
+	assert_equal "$(readlink "/proc/$DETACHED/cwd")" /
+	local fd
+	for fd in 0 1 2; do
+		assert_equal "$(readlink "/proc/$DETACHED/fd/$fd")" /dev/null
+	done
+	stop_detached
+}
+
+@test "start: -d with a relative file can still reload it" {
+	write_echo_config "pid_file = $PID_FILE"
+	cd "$DIR"
+	CONFIG=preforkd.ini start_detached
+	run -0 ctl reload
+	stop_detached
+}
+
+@test "start: -d fails with the reason and its status" {
+	write_occupied_config "pid_file = $PID_FILE"
+	fail_to_start_detached() {
+		run timeout 20 "$PREFORKD" -d -c "$CONFIG" </dev/null 3>&- 4>&-
+	}
+	fail_to_start_detached
+	assert_failure 1
+	assert_output --partial "tcp://127.0.0.1:$OCCUPIED"
+	assert_not_exist "$PID_FILE"
+	assert_not_exist "$SOCKET"
+
+	write_echo_config "log_level = loud"
+	fail_to_start_detached
+	assert_failure 78
+	assert_output --partial "$CONFIG:5: "
+
+	write_echo_config "pid_file = $PID_FILE" "chroot = $DIR/nowhere"
+	fail_to_start_detached
+	assert_failure 78
+	assert_output --partial "$DIR/nowhere"
+	assert_not_exist "$PID_FILE"
+}
+
+@test "start: without descriptors 0, 1 and 2 no socket gets their numbers" {
+	write_echo_config "log = $LOG"
+	"$PREFORKD" -c "$CONFIG" <&- >&- 2>&- 3>&- 4>&- &
+	SERVER=$!
+	wait_until 20 server_ready_or_gone
+	local pid fd
+	for pid in "$SERVER" $(worker_pids); do
+		for fd in 0 1 2; do
+			run -0 readlink "/proc/$pid/fd/$fd"
+			assert_output /dev/null
+		done
+	done
+	run -0 tcp "$(port echo)" <<<"hello"
+	assert_output hello
+}
+
+@test "pid file: holds the pid and a lock, and goes with the daemon" {
+	write_echo_config "pid_file = $PID_FILE"
+	start_server
+	assert_equal "$(cat "$PID_FILE")" "$SERVER"
+	run ! is_unlocked "$PID_FILE"
+	# A worker that dies takes neither file nor lock with it.
+	kill -KILL "$(worker_pid 1)"
+	wait_until 5 log_has "killed by signal 9"
+	wait_until 5 ready_workers_are 2
+	assert_equal "$(cat "$PID_FILE")" "$SERVER"
+	run ! is_unlocked "$PID_FILE"
+	stop_server
+	assert_not_exist "$PID_FILE"
+}
+
+@test "pid file: a second daemon is refused and told whose it is" {
+	write_echo_config "pid_file = $PID_FILE"
+	start_server
+	local other=$DIR/other.ini
+	sed "s|^control = .*|control = $DIR/other.sock|" "$CONFIG" >"$other"
+	CONFIG=$other fail_to_start
+	assert_equal "$status" 1
+	assert_output --partial "already running as pid $SERVER"
+	assert_not_exist "$DIR/other.sock"
+	assert_equal "$(cat "$PID_FILE")" "$SERVER"
+	run -0 ctl health
+	run -0 tcp "$(port echo)" <<<"hello"
+}
+
+@test "pid file: a second daemon without one is refused by the control socket" {
+	write_echo_config
+	start_server
+	fail_to_start
+	assert_equal "$status" 1
+	assert_output --partial "$SOCKET"
+	run -0 ctl health
+}
+
+@test "pid file: what a crash, or anybody, left in it is replaced" {
+	local text
+	for text in 999999 garbage '' "$$"; do
+		printf '%s' "$text" >"$PID_FILE"
+		write_echo_config "pid_file = $PID_FILE"
+		start_server
+		assert_equal "$(cat "$PID_FILE")" "$SERVER"
+		stop_server
+		assert_not_exist "$PID_FILE"
+	done
+	# Nobody was signalled because a file named it.
+	kill -0 "$$"
+}
+
+@test "pid file: a link is refused, and what it names is untouched" {
+	echo precious >"$DIR/precious"
+	ln -s "$DIR/precious" "$PID_FILE"
+	write_echo_config "pid_file = $PID_FILE"
+	fail_to_start
+	assert_equal "$status" 1
+	assert_output --partial "$PID_FILE"
+	assert_equal "$(cat "$DIR/precious")" precious
+	assert_link_exist "$PID_FILE"
+}
+
+@test "pid file: its folder is made; a place that cannot be is told" {
+	write_echo_config "pid_file = $DIR/run/pid"
+	start_server
+	assert_equal "$(cat "$DIR/run/pid")" "$SERVER"
+	stop_server
+	assert_not_exist "$DIR/run/pid"
+
+	write_echo_config "pid_file = /proc/none/pid"
+	fail_to_start
+	assert_equal "$status" 1
+	assert_output --partial /proc/none/pid
+}
+
+@test "start: -v logs at level debug, whatever the file says" {
+	write_echo_config
+	sed -i 's/^log_level = .*/log_level = error/' "$CONFIG"
+	"$PREFORKD" -v -c "$CONFIG" 2>>"$LOG" </dev/null 3>&- 4>&- &
+	SERVER=$!
+	wait_until 20 server_ready_or_gone
+	run -0 log_has ': debug: '
+	# A reload does not take that back.
+	run -0 ctl reload
+	: >"$LOG"
+	kill -USR2 "$SERVER"
+	wait_until 5 log_has ': debug: signal .*USR2'
+}
+
+@test "start: at once over the leftovers of kill -9" {
+	local free
+	free=$(free_port)
+	write_config "pid_file = $PID_FILE" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:$free unix:$DIR/echo.sock
+		listen = unixgram:$DIR/dgram.sock
+	END
+	start_server
+	local workers
+	workers=$(descendants "$SERVER")
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+	assert_exist "$PID_FILE"
+	assert_exist "$SOCKET"
+	assert_exist "$DIR/echo.sock"
+	for pid in $workers; do
+		wait_gone "$pid" 5
+	done
+	start_server
+	assert_equal "$(cat "$PID_FILE")" "$SERVER"
+	run -0 tcp "$free" <<<"hello"
+	assert_output hello
+	run -0 timeout 5 socat - "unix:$DIR/echo.sock" <<<"hello"
+	assert_output hello
+	stop_server
+	assert_not_exist "$DIR/echo.sock"
+	assert_not_exist "$DIR/dgram.sock"
+}
+
+@test "start: TERM while it starts ends it promptly, with nothing left" {
+	write_echo_config "pid_file = $PID_FILE\nstart_timeout = 20s"
+	timeout 20 "${STOPPED_WORKERS[@]}" "$PREFORKD" -c "$CONFIG" \
+		2>>"$LOG" 3>&- 4>&- &
+	local shell=$!
+	wait_until 10 test -s "$PID_FILE"
+	local pid
+	pid=$(cat "$PID_FILE")
+	wait_until 5 log_has 'worker default/2 .*started'
+	run -1 ctl health
+	assert_output --partial starting
+	kill -TERM "$pid"
+	wait_gone "$pid" 3
+	local status=0
+	wait "$shell" || status=$?
+	assert_equal "$status" 0
+	assert_not_exist "$PID_FILE"
+	assert_not_exist "$SOCKET"
+}
+
+@test "start: TERM at any moment of it leaves nothing behind" {
+	local ms status
+	write_echo_config "pid_file = $PID_FILE"
+	for ms in 01 02 03 05 08 13 20 30; do
+		status=0
+		timeout -s TERM "0.0$ms" "$PREFORKD" -c "$CONFIG" \
+			2>>"$LOG" 3>&- 4>&- || status=$?
+		# 124: timeout had to, whatever the daemon answered.
+		assert_equal "$status" 124
+		assert_not_exist "$PID_FILE"
+		assert_not_exist "$SOCKET"
+	done
+}
+
+# --- PID 1 -------------------------------------------------------------------
+
+# Prints the child of `unshare`, which is PID 1 in there.
+child_of() {
+	pgrep -P "$1"
+}
+
+@test "start: as PID 1 it ends on TERM, with status 0" {
+	write_echo_config
+	start_server unshare --pid --fork --mount-proc --kill-child
+	local init
+	init=$(child_of "$SERVER")
+	assert_equal "$(ctl_json status | jq .pid)" 1
+	kill -TERM "$init"
+	local status=0
+	wait "$SERVER" || status=$?
+	SERVER=
+	assert_equal "$status" 0
+	assert_not_exist "$SOCKET"
+}
+
+@test "start: as PID 1 it reaps orphans" {
+	write_echo_config
+	start_server unshare --pid --fork --mount-proc --kill-child
+	local init
+	init=$(child_of "$SERVER")
+	# A child of a shell that does not wait for it falls to PID 1.
+	nsenter -t "$init" -p -m sh -c 'sleep 0.1 &'
+	wait_until 5 log_has 'child [0-9]* ended, no worker'
+	wait_until 5 no_zombies "$init"
+	run -0 ctl health
+	kill -TERM "$init"
+	wait "$SERVER"
+	SERVER=
+}
+
+no_zombies() {
+	local pid
+	for pid in $(pgrep -P "$1"); do
+		! is_gone "$pid" || return 1
+	done
+}
