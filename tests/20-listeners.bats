@@ -1,0 +1,342 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means it
+#
+# Where a service listens: every kind of address, socket files with their mode
+# and owner, sockets that a service manager passes, and starts that must fail.
+
+load helpers
+
+setup() {
+	common_setup
+	NAME=preforkd-test-$BASHPID-$BATS_TEST_NUMBER
+}
+
+teardown() {
+	common_teardown
+}
+
+# listen ADDRESS...: an echo service there, started.
+listen() {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = $*
+	END
+	start_server
+}
+
+# start_fails ADDRESS...: the daemon must not start; its words in $output.
+start_fails() {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = $*
+	END
+	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_not_exist "$SOCKET"
+}
+
+# said_by ADDRESS: what comes back for "hello"; ADDRESS as socat has it.
+said_by() {
+	timeout 5 socat -t 5 - "$1" <<<"hello"
+}
+
+# asked_by_datagram PATH: the same over a Unix datagram socket; @NAME abstract.
+asked_by_datagram() {
+	timeout 5 python3 - "$1" <<-'END'
+		import socket, sys
+		path = sys.argv[1]
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind("")
+		s.sendto(b"hello", "\0" + path[1:] if path[0] == "@" else path)
+		print(s.recv(100).decode())
+	END
+}
+
+@test "TCP and UDP over IPv4 and IPv6 literals" {
+	listen "tcp://127.0.0.1:0 tcp://[::1]:0 udp://127.0.0.1:0 udp://[::1]:0"
+	assert_equal "$(listener echo 1)" "tcp://127.0.0.1:$(port echo 1)"
+	assert_equal "$(listener echo 2)" "tcp://[::1]:$(port echo 2)"
+	assert_equal "$(listener echo 3)" "udp://127.0.0.1:$(port echo 3)"
+	assert_equal "$(listener echo 4)" "udp://[::1]:$(port echo 4)"
+	assert_equal "$(said_by "tcp:127.0.0.1:$(port echo 1)")" hello
+	assert_equal "$(said_by "tcp6:[::1]:$(port echo 2)")" hello
+	assert_equal "$(udp "$(port echo 3)" <<<hello)" hello
+	assert_equal "$(timeout 5 socat -t 2 - \
+		"udp6:[::1]:$(port echo 4)" <<<hello)" hello
+}
+
+@test "Unix sockets, stream and datagram, with a path and abstract" {
+	listen "unix:$DIR/s unixgram:$DIR/g unix:@$NAME-s unixgram:@$NAME-g"
+	assert_equal "$(listener echo 1)" "unix:$DIR/s"
+	assert_equal "$(listener echo 2)" "unixgram:$DIR/g"
+	assert_equal "$(listener echo 3)" "unix:@$NAME-s"
+	assert_equal "$(listener echo 4)" "unixgram:@$NAME-g"
+	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
+	assert_equal "$(asked_by_datagram "$DIR/g")" hello
+	assert_equal "$(said_by "abstract-connect:$NAME-s")" hello
+	assert_equal "$(asked_by_datagram "@$NAME-g")" hello
+}
+
+@test "* is both families on one port, also when the kernel chooses it" {
+	listen "tcp://*:0 udp://*:0"
+	assert_equal "$(listener echo 1)" "tcp://0.0.0.0:$(port echo 1)"
+	assert_equal "$(listener echo 2)" "tcp://[::]:$(port echo 1)"
+	assert_equal "$(listener echo 3)" "udp://0.0.0.0:$(port echo 3)"
+	assert_equal "$(listener echo 4)" "udp://[::]:$(port echo 3)"
+	assert_equal "$(said_by "tcp:127.0.0.1:$(port echo 1)")" hello
+	assert_equal "$(said_by "tcp6:[::1]:$(port echo 1)")" hello
+	assert_equal "$(udp "$(port echo 3)" <<<hello)" hello
+	assert_equal "$(timeout 5 socat -t 2 - \
+		"udp6:[::1]:$(port echo 3)" <<<hello)" hello
+}
+
+@test "port 0 stays out of the way: each listener gets a port of its own" {
+	listen "tcp://127.0.0.1:0 tcp://127.0.0.1:0"
+	assert_not_equal "$(port echo 1)" "$(port echo 2)"
+	assert_equal "$(tcp "$(port echo 1)" <<<hello)" hello
+	assert_equal "$(tcp "$(port echo 2)" <<<hello)" hello
+}
+
+@test "a host name is looked up" {
+	listen "tcp://localhost:0"
+	run listener echo
+	assert_output --regexp '^tcp://(127\.0\.0\.1|\[::1\]):[0-9]+$'
+	assert_equal "$(said_by "tcp:${output#tcp://}")" hello
+}
+
+@test "socket files have their mode, owner and group" {
+	write_config <<-END
+		[service open]
+		handler = echo
+		listen = unix:$DIR/open.sock
+		[service closed]
+		handler = echo
+		listen = unix:$DIR/closed.sock unixgram:$DIR/closed-g.sock
+		socket_mode = 0640
+		socket_owner = nobody
+		socket_group = nogroup
+	END
+	start_server sh -c 'umask 027; exec "$@"' sh
+	assert_equal "$(stat -c %a "$DIR/open.sock")" 666
+	assert_equal "$(stat -c '%a %U %G' "$DIR/closed.sock")" \
+		"640 nobody nogroup"
+	assert_equal "$(stat -c '%a %U %G' "$DIR/closed-g.sock")" \
+		"640 nobody nogroup"
+}
+
+@test "a socket file has its mode from the first moment on" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = unix:$DIR/s
+		socket_mode = 0600
+	END
+	# It comes into being by bind(2), so that is when the umask counts.
+	start_server strace -D -qq -e trace=bind,umask,chmod,fchmod,fchmodat \
+		-o "$DIR/trace"
+	assert_equal "$(stat -c %a "$DIR/s")" 600
+	run grep -B 1 "bind.*\"$DIR/s\"" "$DIR/trace"
+	assert_line --index 0 --partial "umask(0177)"
+	run ! grep -v 0600 <(grep "chmod.*\"$DIR/s\"" "$DIR/trace")
+}
+
+@test "a stale socket file is replaced" {
+	python3 -c 'import socket, sys
+for type, path in ((1, "s"), (2, "g")):
+    socket.socket(socket.AF_UNIX, type).bind(sys.argv[1] + "/" + path)' "$DIR"
+	assert_socket_exist "$DIR/s"
+	listen "unix:$DIR/s unixgram:$DIR/g"
+	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
+	assert_equal "$(asked_by_datagram "$DIR/g")" hello
+}
+
+@test "a socket file that somebody serves is left to him" {
+	listen "unix:$DIR/s unixgram:$DIR/g"
+	local before
+	before=$(stat -c '%i %a' "$DIR/s" "$DIR/g")
+	(
+		CONFIG=$DIR/second.ini SOCKET=$DIR/second.sock
+		start_fails "unix:$DIR/s unixgram:$DIR/g"
+		assert_line --partial \
+			"cannot listen on \"unix:$DIR/s\": address already in use"
+		assert_line --partial \
+			"cannot listen on \"unixgram:$DIR/g\": address already in use"
+	)
+	assert_equal "$(stat -c '%i %a' "$DIR/s" "$DIR/g")" "$before"
+	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
+}
+
+@test "a file that is no socket, or a link to one, is not touched" {
+	echo precious >"$DIR/file"
+	ln -s file "$DIR/link"
+	python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$DIR/stale"
+	ln -s stale "$DIR/stale-link"
+	start_fails "unix:$DIR/file unix:$DIR/link unix:$DIR/stale-link"
+	local name
+	for name in file link stale-link; do
+		assert_line --partial "cannot listen on \"unix:$DIR/$name\": "
+	done
+	assert_equal "$(cat "$DIR/file")" precious
+	assert_link_exist "$DIR/link"
+	assert_link_exist "$DIR/stale-link"
+	assert_socket_exist "$DIR/stale"
+}
+
+@test "socket files go at the end, those of somebody else stay" {
+	listen "unix:$DIR/ours unix:$DIR/taken unix:$DIR/moved"
+	rm "$DIR/taken"
+	background socat "unix-listen:$DIR/taken,fork" /dev/null
+	wait_until 5 test -S "$DIR/taken"
+	mv "$DIR/moved" "$DIR/elsewhere"
+	stop_server
+	assert_not_exist "$DIR/ours"
+	assert_not_exist "$DIR/moved"
+	assert_socket_exist "$DIR/taken"
+	assert_socket_exist "$DIR/elsewhere"
+}
+
+@test "a start over the leftovers of a crash works" {
+	listen "unix:$DIR/s"
+	local workers
+	workers=$(worker_pids)
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+	local pid
+	for pid in $workers; do
+		wait_gone "$pid"
+	done
+	assert_socket_exist "$DIR/s"
+	start_server
+	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
+}
+
+@test "a start with one failing address does not start at all and names each" {
+	background socat "tcp-listen:0,bind=127.0.0.1,fork" /dev/null
+	local peer=${HELPERS[-1]} taken
+	wait_until 5 test_listens "$peer"
+	taken=$(listening_port "$peer")
+	write_config <<-END
+		[service good]
+		handler = echo
+		listen = unix:$DIR/good tcp://127.0.0.1:0
+		[service bad]
+		handler = echo
+		listen = tcp://127.0.0.1:$taken tcp://192.0.2.1:7
+		listen = unix:$DIR/no/such/folder
+		listen = tcp://does-not-exist.invalid:7
+	END
+	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"tcp://127.0.0.1:$taken\": address already in use"
+	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"tcp://192.0.2.1:7\": Cannot assign requested address"
+	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"unix:$DIR/no/such/folder\": No such file or directory"
+	assert_line --regexp "preforkd.ini:[0-9]+: cannot resolve \"does-not-exist.invalid\": .+"
+	refute_line --partial ") ready"
+	assert_not_exist "$DIR/good"
+	assert_not_exist "$SOCKET"
+}
+
+listening_port() {
+	ss -Hltnp | sed -n "s/.*127\.0\.0\.1:\([0-9]*\) .*pid=$1,.*/\1/p"
+}
+
+test_listens() {
+	[ -n "$(listening_port "$1")" ]
+}
+
+@test "a UDP port that is in use is seen to be" {
+	listen "udp://127.0.0.1:0 udp://[::1]:0"
+	local four six
+	four=$(listener echo 1) six=$(listener echo 2)
+	(
+		CONFIG=$DIR/second.ini SOCKET=$DIR/second.sock
+		start_fails "$four $six"
+		assert_line --partial "\"$four\": address already in use"
+		assert_line --partial "\"$six\": address already in use"
+	)
+}
+
+@test "a port can be had again at once, with connections in TIME_WAIT" {
+	listen "tcp://127.0.0.1:0"
+	local address
+	address=$(listener echo)
+	hold client "${address##*:}"
+	# The server closes first, so that its side waits.
+	ctl close "$(ctl_json connections | jq -r '.[0].id')"
+	stop_server
+	listen "$address"
+	assert_equal "$(tcp "${address##*:}" <<<hello)" hello
+}
+
+@test "sockets of a service manager, by name" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = fd://stream
+		[service upper]
+		handler = upper
+		listen = fd://other
+	END
+	launch_activated "$DIR/a.sock" "$DIR/b.sock" --fdname=stream:other
+	assert_equal "$(said_by "unix-connect:$DIR/a.sock")" hello
+	assert_equal "$(said_by "unix-connect:$DIR/b.sock")" HELLO
+	assert_equal "$(listener echo)" "unix:$DIR/a.sock"
+	stop_server
+	# They are the service manager's, not ours to remove.
+	assert_socket_exist "$DIR/a.sock"
+	assert_socket_exist "$DIR/b.sock"
+}
+
+# launch_activated PATH PATH OPTIONS...: the manager starts the daemon when the
+# first client comes, and becomes it.
+launch_activated() {
+	local a=$1 b=$2
+	shift 2
+	systemd-socket-activate -l "$a" -l "$b" "$@" \
+		"$PREFORKD" -c "$CONFIG" 2>>"$LOG" </dev/null 3>&- 4>&- &
+	SERVER=$!
+	wait_until 5 test -S "$b"
+	run timeout 10 socat -t 10 - "unix-connect:$a" <<<"hello"
+	wait_until 10 ctl health
+}
+
+@test "datagram sockets of a service manager" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = fd://packets
+	END
+	systemd-socket-activate --datagram -l "$DIR/g.sock" --fdname=packets \
+		"$PREFORKD" -c "$CONFIG" 2>>"$LOG" </dev/null 3>&- 4>&- &
+	SERVER=$!
+	wait_until 5 test -S "$DIR/g.sock"
+	assert_equal "$(asked_by_datagram "$DIR/g.sock")" hello
+	wait_until 10 ctl health
+	assert_equal "$(listener echo)" "unixgram:$DIR/g.sock"
+}
+
+@test "a name that was not passed is an error that tells what was" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = fd://missing
+	END
+	systemd-socket-activate -l "$DIR/a.sock" -l "$DIR/b.sock" \
+		--fdname=web:mail "$PREFORKD" -c "$CONFIG" \
+		2>"$DIR/err" </dev/null 3>&- 4>&- &
+	local manager=$! status=0
+	wait_until 5 test -S "$DIR/b.sock"
+	background socat -u "unix-connect:$DIR/a.sock" -
+	wait_gone "$manager"
+	wait "$manager" || status=$?
+	assert_equal "$status" 1
+	run cat "$DIR/err"
+	assert_line --regexp 'preforkd.ini:[0-9]+: .*"fd://missing".*\(passed: web, mail\)'
+}
+
+@test "without a service manager fd:// is an error" {
+	start_fails "fd://web"
+	assert_line --partial '(passed: none)'
+}
