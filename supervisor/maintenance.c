@@ -120,6 +120,17 @@ age_left_ms(const struct pool *pool)
 	return left < 0 ? 0 : left;
 }
 
+static void renew_old(void *arg);
+
+/* One pool at a time; the next may be due as well. */
+static void
+on_renewed(void *arg, const struct reload_result *result)
+{
+	(void)arg;
+	if (result->ok)
+		loop_timer_set(&age, 0, renew_old, NULL);
+}
+
 static void
 renew_old(void *arg)
 {
@@ -132,7 +143,7 @@ renew_old(void *arg)
 			continue;
 		events_announce(LOG_LEVEL_INFO,
 		    "pool %s: workers have reached max_age", pool->name);
-		reload_restart(pool, NULL, NULL);
+		reload_restart(pool, on_renewed, NULL);
 		break;
 	}
 	loop_timer_set(&age, AGE_RETRY_MS, renew_old, NULL);

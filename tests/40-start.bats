@@ -293,7 +293,7 @@ is_unlocked() {
 
 @test "start: -v logs at level debug, whatever the file says" {
 	write_echo_config
-	sed -i 's/^log_level = .*/log_level = error/' "$CONFIG"
+	set_setting log_level error
 	"$PREFORKD" -v -c "$CONFIG" 2>>"$LOG" </dev/null 3>&- 4>&- &
 	SERVER=$!
 	wait_until 20 server_ready_or_gone

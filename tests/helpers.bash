@@ -70,6 +70,11 @@ write_config() {
 	} >"$CONFIG"
 }
 
+# set_setting NAME VALUE: changes a line that is in the configuration.
+set_setting() {
+	sed -i "s|^$1 = .*|$1 = $2|" "$CONFIG"
+}
+
 # The usual case: one echo service on a port of the kernel's choice.
 write_echo_config() {
 	write_config "$@" <<-END
@@ -217,6 +222,13 @@ release() {
 	local held=$1
 	exec {held}>&-
 }
+
+# echoes FD: a held connection to an echo service answers.
+echoes() {
+	local answer
+	echo hello >&"$1" && read -rt 10 answer <&"$1" &&
+		[ "$answer" = hello ]
+} 2>/dev/null
 
 # background COMMAND...: ends with the test.
 background() {
