@@ -92,6 +92,22 @@ is_name(const char *host)
 		"0123456789-._") == len;
 }
 
+/* One address has one text: "::0001" is "::1", a zone stays as it is. */
+static void
+make_canonical(char *host, size_t size)
+{
+	char zone[ADDRESS_HOST_MAX] = "", text[INET6_ADDRSTRLEN];
+	struct in6_addr v6;
+	size_t len = strcspn(host, "%");
+
+	strlcpy(zone, host + len, sizeof(zone));
+	host[len] = '\0';
+	if (inet_pton(AF_INET6, host, &v6) == 1 &&
+	    inet_ntop(AF_INET6, &v6, text, sizeof(text)) != NULL)
+		strlcpy(host, text, size);
+	strlcat(host, zone, size);
+}
+
 /* Only digits and dots: meant as an IPv4 address, and wrong. */
 static bool
 is_bad_ipv4(const char *host)
@@ -103,10 +119,19 @@ is_bad_ipv4(const char *host)
 }
 
 static bool
+is_bracketed_literal(const char *host)
+{
+	const char *zone = strchr(host, '%');
+
+	return strchr(host, ':') != NULL && is_literal(host) &&
+	    (zone == NULL || zone[1] != '\0');
+}
+
+static bool
 check_host(const char *host, bool bracketed, char *why, size_t why_size)
 {
 	if (bracketed) {
-		if (strchr(host, ':') != NULL && is_literal(host))
+		if (is_bracketed_literal(host))
 			return true;
 		snprintf(
 		    why, why_size, "\"[%.64s]\" is not an IPv6 address", host);
@@ -134,6 +159,12 @@ parse_inet(
 	const char *end = bracketed ? strchr(host, ']') : strrchr(host, ':');
 	const char *colon = bracketed && end != NULL ? end + 1 : end;
 
+	if (bracketed && end == NULL) {
+		snprintf(why, why_size,
+		    "the ] behind the IPv6 address is "
+		    "missing");
+		return false;
+	}
 	if (end == NULL || *colon != ':') {
 		snprintf(why, why_size, "a port is missing: write host:port");
 		return false;
@@ -149,8 +180,12 @@ parse_inet(
 		    "an IPv6 address stands in brackets: [::1]:port");
 		return false;
 	}
-	return check_host(address->host, bracketed, why, why_size) &&
-	    parse_port(address, colon + 1, why, why_size);
+	if (!check_host(address->host, bracketed, why, why_size) ||
+	    !parse_port(address, colon + 1, why, why_size))
+		return false;
+	if (bracketed)
+		make_canonical(address->host, sizeof(address->host));
+	return true;
 }
 
 static bool
@@ -171,7 +206,8 @@ parse_unix(struct address *address, const char *text, const char *base,
 	if (address->abstract || *text == '/' || base == NULL)
 		len = snprintf(path, sizeof(path), "%s", text);
 	else
-		len = snprintf(path, sizeof(path), "%s/%s", base, text);
+		len = snprintf(path, sizeof(path), "%s/%s",
+		    strcmp(base, "/") == 0 ? "" : base, text);
 	if ((size_t)len > max) {
 		snprintf(why, why_size,
 		    "the path of the socket has %d bytes, at most %zu fit", len,
@@ -338,6 +374,19 @@ address_endpoints(const struct address *address, struct endpoint *endpoints)
 	return 1;
 }
 
+/* The files that a resolver reads may name an address twice. */
+static bool
+is_among(const struct endpoint *endpoints, size_t n, const struct addrinfo *ai)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (endpoints[i].length == ai->ai_addrlen &&
+		    memcmp(&endpoints[i].storage, ai->ai_addr,
+			ai->ai_addrlen) == 0)
+			return true;
+	}
+	return false;
+}
+
 static size_t
 take_answers(const struct addrinfo *answers, struct endpoint *endpoints)
 {
@@ -345,7 +394,8 @@ take_answers(const struct addrinfo *answers, struct endpoint *endpoints)
 
 	for (const struct addrinfo *ai = answers;
 	     ai != NULL && n < ADDRESS_MAX_ENDPOINTS; ai = ai->ai_next) {
-		if (ai->ai_addrlen > sizeof(endpoints[n].storage))
+		if (ai->ai_addrlen > sizeof(endpoints[n].storage) ||
+		    is_among(endpoints, n, ai))
 			continue;
 		memset(&endpoints[n], 0, sizeof(endpoints[n]));
 		memcpy(&endpoints[n].storage, ai->ai_addr, ai->ai_addrlen);

@@ -34,6 +34,15 @@ add_word(struct command_line *command, const char *word)
 	return true;
 }
 
+/* In double quotes a backslash is a byte like others but before these. */
+static bool
+is_escape(const char *text, char quote)
+{
+	if (*text != '\\' || quote == '\'')
+		return false;
+	return quote == '\0' || strchr("\"\\$`", text[1]) != NULL;
+}
+
 /* Copies one word to WORD, quotes resolved; returns what follows it, NULL when
  * a quote does not end. */
 static const char *
@@ -48,7 +57,7 @@ next_word(const char *text, char *word)
 			quote = '\0';
 		else if (quote == '\0' && (*text == '\'' || *text == '"'))
 			quote = *text;
-		else if (*text == '\\' && quote != '\'') {
+		else if (is_escape(text, quote)) {
 			if (*++text == '\0')
 				return NULL;
 			*word++ = *text;

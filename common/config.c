@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/config.h"
 #include "common/config_check.h"
@@ -20,7 +21,6 @@
 /* What building works with. */
 struct building {
 	struct config *config;
-	struct raw_config raw;
 	const struct handler_catalog *catalog;
 	struct errors *errors;
 };
@@ -80,17 +80,17 @@ parse_default(
 		    setting->fallback, why);
 }
 
-/* The default user need not exist where nobody becomes him. */
+/* The default user need not exist where nobody becomes him, and is no user's
+ * but root's. */
 static void
 set_default(
     const struct building *building, const struct setting *setting, void *field)
 {
-	if ((setting->type == SETTING_USER || setting->type == SETTING_GROUP) &&
-	    *setting->fallback != '\0') {
-		*(char **)field = strdup(setting->fallback);
-		return;
-	}
-	parse_default(building, setting, field);
+	if (setting->type == SETTING_USER || setting->type == SETTING_GROUP)
+		*(char **)field =
+		    strdup(geteuid() == 0 ? setting->fallback : "");
+	else
+		parse_default(building, setting, field);
 }
 
 static void
@@ -106,25 +106,53 @@ complain_of_repetition(
 		    again->key, first->place.file, first->place.line);
 }
 
+static bool
+add_place(struct service_config *service, const struct config_place *place)
+{
+	struct config_place *grown = reallocarray(
+	    service->listen_places, service->listen.n, sizeof(*grown));
+
+	if (grown == NULL)
+		return false;
+	service->listen_places = grown;
+	grown[service->listen.n - 1] = *place;
+	return true;
+}
+
+/* One word, so that each wrong one is told by itself. */
+static void
+parse_listen_word(const struct building *building,
+    struct service_config *service, const struct setting *setting,
+    const struct raw_value *value)
+{
+	if (!parse_value(building, setting, value, &service->listen) ||
+	    add_place(service, &value->place))
+		return;
+	service->listen.n--;
+	errors_add(building->errors, NULL, 0, "out of memory");
+}
+
 /* `listen` may be repeated; each address remembers its line. */
 static void
 parse_listen(const struct building *building, struct service_config *service,
     const struct setting *setting, struct raw_value *value)
 {
 	for (; value != NULL; value = config_raw_next(value)) {
-		size_t before = service->listen.n;
-		parse_value(building, setting, value, &service->listen);
-		struct config_place *grown =
-		    reallocarray(service->listen_places, service->listen.n + 1,
-			sizeof(*grown));
-		if (grown == NULL) {
-			service->listen.n = before;
+		char *copy = strdup(value->text), *rest = copy;
+		struct raw_value word = *value;
+		bool any = copy == NULL;
+
+		if (copy == NULL)
 			errors_add(building->errors, NULL, 0, "out of memory");
-			return;
+		while ((word.text = strsep(&rest, " \t,")) != NULL) {
+			if (*word.text == '\0')
+				continue;
+			any = true;
+			parse_listen_word(building, service, setting, &word);
 		}
-		service->listen_places = grown;
-		for (size_t i = before; i < service->listen.n; i++)
-			grown[i] = value->place;
+		if (!any) /* says that it is empty */
+			parse_value(building, setting, value, &service->listen);
+		free(copy);
 	}
 }
 
@@ -216,6 +244,27 @@ parse_handler_value(const struct building *building, struct handler_value *into,
 	}
 }
 
+static char *
+handler_value_text(const struct handler_value *value)
+{
+	const struct setting *setting = value->setting;
+	bool flag = value->number != 0;
+	int word = (int)value->number;
+
+	switch (setting->type) {
+	case SETTING_BOOLEAN:
+		return config_value_format(setting, &flag);
+	case SETTING_ENUM:
+		return config_value_format(setting, &word);
+	case SETTING_NETWORKS:
+		return config_value_format(setting, &value->networks);
+	case SETTING_COMMAND:
+		return config_value_format(setting, &value->command);
+	default:
+		return config_value_format(setting, &value->number);
+	}
+}
+
 static void
 set_handler_value(const struct building *building, struct raw_section *section,
     struct handler_value *into)
@@ -237,10 +286,11 @@ set_handler_value(const struct building *building, struct raw_section *section,
 		return;
 	} else
 		value = &fallback;
-	parse_handler_value(building, into, value);
 	/* Whatever the type, the text is there to be printed and compared. */
-	if (into->text == NULL)
-		into->text = strdup(value->text);
+	if (parse_handler_value(building, into, value) && into->text == NULL)
+		into->text = handler_value_text(into);
+	if (into->text == NULL && errors_none(building->errors))
+		errors_add(building->errors, NULL, 0, "out of memory");
 }
 
 static void
@@ -285,23 +335,29 @@ complain_of_handler(const struct building *building,
 		    "there is no handler \"%s\"; there are %s", name, names);
 }
 
-/* The section or handler that KEY would be right in, or NULL. */
-static const char *
-home_of(const struct building *building, const char *key)
+/* The section or handler that KEY would be right in; "" for none. */
+static void
+home_of(
+    const struct building *building, const char *key, char *buf, size_t size)
 {
 	for (size_t i = 0; i < settings_count; i++) {
-		if (strcmp(settings_table[i].name, key) == 0)
-			return settings_section_name(settings_table[i].section);
+		if (strcmp(settings_table[i].name, key) == 0) {
+			strlcpy(buf,
+			    settings_section_name(settings_table[i].section),
+			    size);
+			return;
+		}
 	}
+	buf[0] = '\0';
 	for (size_t h = 0; h < building->catalog->n; h++) {
 		const struct handler_info *handler =
 		    &building->catalog->handlers[h];
 		for (size_t i = 0; i < handler->n_settings; i++) {
 			if (strcmp(handler->settings[i].name, key) == 0)
-				return handler->name;
+				snprintf(
+				    buf, size, "handler \"%s\"", handler->name);
 		}
 	}
-	return NULL;
 }
 
 static void
@@ -310,7 +366,7 @@ complain_of_key(const struct building *building,
     const struct handler_info *handler)
 {
 	struct nearest nearest = { 0 };
-	char quote[256];
+	char quote[256], home[64];
 
 	log_escape(quote, sizeof(quote), value->key, strlen(value->key));
 	for (size_t i = 0; i < settings_count; i++) {
@@ -320,9 +376,9 @@ complain_of_key(const struct building *building,
 	}
 	for (size_t i = 0; handler != NULL && i < handler->n_settings; i++)
 		nearest_offer(&nearest, value->key, handler->settings[i].name);
-	const char *home = home_of(building, value->key);
+	home_of(building, value->key, home, sizeof(home));
 	const struct config_place *place = &value->place;
-	if (home != NULL)
+	if (home[0] != '\0')
 		errors_add(building->errors, place->file, place->line,
 		    "\"%s\" does not belong in [%s]; it is a setting of %s",
 		    quote, section->heading, home);
@@ -414,20 +470,6 @@ build_service(struct building *building, struct raw_section *section)
 	return true;
 }
 
-static struct raw_section *
-find_section(const struct building *building, enum setting_section kind,
-    const char *name)
-{
-	struct raw_section *section;
-
-	STAILQ_FOREACH (section, &building->raw.sections, entry) {
-		if (!section->ignored && section->kind == kind &&
-		    strcmp(section->name, name) == 0)
-			return section;
-	}
-	return NULL;
-}
-
 static bool
 build_section(struct building *building, struct raw_section *section)
 {
@@ -448,12 +490,12 @@ build(struct building *building)
 	struct config *config = building->config;
 	struct raw_section *section;
 
-	set_all(building, find_section(building, SECTION_DAEMON, ""),
+	set_all(building, config_raw_section(config->extra, SECTION_DAEMON, ""),
 	    SECTION_DAEMON, &config->daemon);
-	bool good =
-	    add_pool(building, "default",
-		find_section(building, SECTION_POOL, "default")) != NULL;
-	STAILQ_FOREACH (section, &building->raw.sections, entry) {
+	bool good = add_pool(building, "default",
+			config_raw_section(
+			    config->extra, SECTION_POOL, "default")) != NULL;
+	STAILQ_FOREACH (section, &building->config->extra->sections, entry) {
 		if (!section->ignored)
 			good = build_section(building, section) && good;
 	}
@@ -468,11 +510,12 @@ absolute_path(const char *path)
 {
 	char folder[PATH_MAX], copy[PATH_MAX];
 	char *whole = NULL;
+	const char *slash = strrchr(path, '/');
 
 	if (strlcpy(copy, path, sizeof(copy)) >= sizeof(copy) ||
+	    (slash != NULL && slash[1] == '\0') ||
 	    realpath(dirname(copy), folder) == NULL)
 		return strdup(path);
-	const char *slash = strrchr(path, '/');
 	if (asprintf(&whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder,
 		slash == NULL ? path : slash + 1) == -1)
 		return NULL;
@@ -500,21 +543,20 @@ config_load(const char *path, const struct handler_catalog *catalog,
 	if (config != NULL) {
 		config->references = 1;
 		config->path = absolute_path(path);
-		config->extra = calloc(1, sizeof(*config->extra));
+		config->extra = config_extra_new();
 	}
 	if (config == NULL || config->path == NULL || config->extra == NULL) {
 		errors_add(errors, path, 0, "out of memory");
 		config_unref(config);
 		return NULL;
 	}
-	config_raw_read(&building.raw, config->path, config->extra, errors);
+	config_raw_read(config->extra, config->path, errors);
 	/* What cannot be opened has one error, not one and its echo. */
-	if (errors_none(errors) || !STAILQ_EMPTY(&building.raw.sections)) {
+	if (errors_none(errors) || !STAILQ_EMPTY(&config->extra->sections)) {
 		build(&building);
 		if (!has_null_text(config))
-			config_check(config, &building.raw, catalog, errors);
+			config_check(config, catalog, errors);
 	}
-	config_raw_clear(&building.raw);
 	if (errors_none(errors))
 		return config;
 	config_unref(config);
@@ -590,4 +632,21 @@ config_pool(const struct config *config, const char *name)
 			return config->pools[i];
 	}
 	return NULL;
+}
+
+struct config_place
+config_place_of(const struct config *config, enum setting_section section,
+    const char *name, const char *key)
+{
+	const struct raw_section *written =
+	    config_raw_section(config->extra, section, name);
+	const struct raw_value *value;
+
+	if (written == NULL)
+		return (struct config_place){ config->path, 0 };
+	STAILQ_FOREACH (value, &written->values, entry) {
+		if (strcmp(value->key, key) == 0)
+			return value->place;
+	}
+	return written->place;
 }

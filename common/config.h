@@ -160,6 +160,12 @@ config_service(const struct config *config, const char *name);
 const struct pool_config *
 config_pool(const struct config *config, const char *name);
 
+/* Where KEY of a section was written; the section's heading when it was not,
+ * the file without a line when there is no such section either. NAME is "" for
+ * [preforkd]. */
+struct config_place config_place_of(const struct config *config,
+    enum setting_section section, const char *name, const char *key);
+
 /* Writes the effective configuration, every setting with its value, as a file
  * that config_load() reads to the same configuration. */
 void config_print(const struct config *config, FILE *out);

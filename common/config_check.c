@@ -10,33 +10,22 @@
 #include <unistd.h>
 
 #include "common/config_check.h"
+#include "common/config_raw.h"
 #include "common/nearest.h"
 
 #define POOL_ADDRESSES_MAX 512 /* "*" counts twice; see worker/worker.h */
 
 struct checking {
 	struct config *config;
-	struct raw_config *raw;
 	const struct handler_catalog *catalog;
 	struct errors *errors;
 };
 
-/* Where KEY of a section was written; the section's place when it was not. */
 static struct config_place
 place_of(const struct checking *checking, enum setting_section kind,
     const char *name, const char *key)
 {
-	struct config_place place = { checking->config->path, 0 };
-	struct raw_section *section;
-
-	STAILQ_FOREACH (section, &checking->raw->sections, entry) {
-		if (section->ignored || section->kind != kind ||
-		    strcmp(section->name, name) != 0)
-			continue;
-		struct raw_value *value = config_raw_find(section, key);
-		return value == NULL ? section->place : value->place;
-	}
-	return place;
+	return config_place_of(checking->config, kind, name, key);
 }
 
 static void
@@ -64,7 +53,7 @@ check_pool_of(const struct checking *checking, struct service_config *service)
 static const struct handler_info *
 find_handler(const struct handler_catalog *catalog, const char *name)
 {
-	for (size_t i = 0; i < catalog->n; i++) {
+	for (size_t i = 0; name != NULL && i < catalog->n; i++) {
 		if (strcmp(catalog->handlers[i].name, name) == 0)
 			return &catalog->handlers[i];
 	}
@@ -97,7 +86,7 @@ check_handler(
 	const struct handler_info *handler =
 	    find_handler(checking->catalog, service->handler);
 
-	/* An unknown one has been told when its settings were read. */
+	/* A missing or unknown one has been told when it was read. */
 	for (size_t i = 0; handler != NULL && i < service->listen.n; i++)
 		check_transport(checking, service, handler, i);
 }
@@ -107,6 +96,17 @@ static bool
 may_repeat(const struct address *address)
 {
 	return address_is_inet(address) && address->port == 0;
+}
+
+/* A socket file is one, whatever kind of socket it is. */
+static bool
+is_same(const struct address *a, const struct address *b)
+{
+	if (address_equal(a, b))
+		return true;
+	return !address_is_inet(a) && !address_is_inet(b) &&
+	    a->kind != ADDRESS_FD && b->kind != ADDRESS_FD && !a->abstract &&
+	    !b->abstract && strcmp(a->path, b->path) == 0;
 }
 
 /* Looks for the address of SERVICE at I among those before it. */
@@ -124,7 +124,7 @@ check_repeated(const struct checking *checking,
 		for (size_t j = 0; j < other->listen.n; j++) {
 			if (other == service && j >= i)
 				break;
-			if (!address_equal(address, &other->listen.items[j]))
+			if (!is_same(address, &other->listen.items[j]))
 				continue;
 			errors_add(checking->errors, place->file, place->line,
 			    "\"%s\" is taken by [service %s] at %s:%d",
@@ -137,10 +137,25 @@ check_repeated(const struct checking *checking,
 }
 
 static void
+check_against_control(const struct checking *checking,
+    const struct address *address, const struct config_place *place)
+{
+	const char *control = checking->config->daemon.control;
+
+	if (address_is_inet(address) || address->kind == ADDRESS_FD ||
+	    address->abstract || strcmp(address->path, control) != 0)
+		return;
+	errors_add(checking->errors, place->file, place->line,
+	    "\"%s\" is the control socket", control);
+}
+
+static void
 check_addresses(
     const struct checking *checking, const struct service_config *service)
 {
 	for (size_t i = 0; i < service->listen.n; i++) {
+		check_against_control(checking, &service->listen.items[i],
+		    &service->listen_places[i]);
 		if (!may_repeat(&service->listen.items[i]))
 			check_repeated(checking, service, i);
 	}
@@ -164,41 +179,105 @@ check_number_of_addresses(
 		    pool->name, n, POOL_ADDRESSES_MAX);
 }
 
-/* Only root can become somebody else. A default is not somebody's wish. */
+/* Only root can become somebody else, or give files away. */
 static void
 check_user(const struct checking *checking, enum setting_section kind,
-    const char *name, const char *user, const char *group)
+    const char *name, const char *key, const char *user)
 {
 	const struct passwd *pw = *user == '\0' ? NULL : getpwnam(user);
-	const struct group *gr = *group == '\0' ? NULL : getgrnam(group);
-	struct config_place place;
 
-	if (geteuid() == 0)
+	if (geteuid() == 0 || pw == NULL || pw->pw_uid == geteuid())
 		return;
-	place = place_of(checking, kind, name, "user");
-	if (pw != NULL && pw->pw_uid != geteuid())
-		errors_add(checking->errors, place.file, place.line,
-		    "user \"%s\" is not who runs this, and only root can "
-		    "change that",
-		    user);
-	place = place_of(checking, kind, name, "group");
-	if (gr != NULL && gr->gr_gid != getegid())
-		errors_add(checking->errors, place.file, place.line,
-		    "group \"%s\" is not that of who runs this, and only root "
-		    "can change that",
-		    group);
+	struct config_place place = place_of(checking, kind, name, key);
+	errors_add(checking->errors, place.file, place.line,
+	    "\"%s = %s\" is not who runs this, and only root can change that",
+	    key, user);
 }
 
 static bool
-is_written(const struct checking *checking, const char *key)
+is_in_group(gid_t gid)
 {
-	struct raw_section *section;
+	static gid_t groups[65536]; /* NGROUPS_MAX */
+	int n = getgroups(sizeof(groups) / sizeof(groups[0]), groups);
 
-	STAILQ_FOREACH (section, &checking->raw->sections, entry) {
-		if (!section->ignored && section->kind == SECTION_DAEMON)
-			return config_raw_find(section, key) != NULL;
+	for (int i = 0; i < n; i++) {
+		if (groups[i] == gid)
+			return true;
 	}
-	return false;
+	return gid == getegid();
+}
+
+/* FILES: of files, which may be given to any group that one is in. */
+static void
+check_group(const struct checking *checking, enum setting_section kind,
+    const char *name, const char *key, const char *group, bool files)
+{
+	const struct group *gr = *group == '\0' ? NULL : getgrnam(group);
+
+	if (geteuid() == 0 || gr == NULL || gr->gr_gid == getegid() ||
+	    (files && is_in_group(gr->gr_gid)))
+		return;
+	struct config_place place = place_of(checking, kind, name, key);
+	errors_add(checking->errors, place.file, place.line,
+	    "\"%s = %s\" is no group of who runs this, and only root can "
+	    "change that",
+	    key, group);
+}
+
+static void
+check_chroot(const struct checking *checking, const struct pool_config *pool)
+{
+	if (*pool->chroot == '\0' || geteuid() == 0)
+		return;
+	struct config_place place =
+	    place_of(checking, SECTION_POOL, pool->name, "chroot");
+	errors_add(checking->errors, place.file, place.line,
+	    "\"chroot = %s\" is for root only, and root does not run this",
+	    pool->chroot);
+}
+
+static void
+check_accounts(const struct checking *checking)
+{
+	const struct config *config = checking->config;
+	const struct daemon_config *daemon = &config->daemon;
+
+	check_user(checking, SECTION_DAEMON, "", "user", daemon->user);
+	check_group(
+	    checking, SECTION_DAEMON, "", "group", daemon->group, false);
+	check_group(checking, SECTION_DAEMON, "", "control_group",
+	    daemon->control_group, true);
+	for (size_t i = 0; i < config->n_pools; i++) {
+		const struct pool_config *pool = config->pools[i];
+		check_user(
+		    checking, SECTION_POOL, pool->name, "user", pool->user);
+		check_group(checking, SECTION_POOL, pool->name, "group",
+		    pool->group, false);
+		check_chroot(checking, pool);
+	}
+	for (size_t i = 0; i < config->n_services; i++) {
+		const struct service_config *service = config->services[i];
+		check_user(checking, SECTION_SERVICE, service->name,
+		    "socket_owner", service->socket_owner);
+		check_group(checking, SECTION_SERVICE, service->name,
+		    "socket_group", service->socket_group, true);
+	}
+}
+
+/* A heading that was wrong may have been meant as one. */
+static void
+check_there_is_one(const struct checking *checking)
+{
+	const struct raw_section *section;
+
+	if (checking->config->n_services > 0)
+		return;
+	STAILQ_FOREACH (section, &checking->config->extra->sections, entry) {
+		if (section->ignored)
+			return;
+	}
+	errors_add(checking->errors, checking->config->path, 0,
+	    "there is no [service NAME], so there is nothing to do");
 }
 
 static void
@@ -217,29 +296,19 @@ check_control_path(const struct checking *checking)
 }
 
 void
-config_check(struct config *config, struct raw_config *raw,
-    const struct handler_catalog *catalog, struct errors *errors)
+config_check(struct config *config, const struct handler_catalog *catalog,
+    struct errors *errors)
 {
-	const struct checking checking = { config, raw, catalog, errors };
-	const struct daemon_config *daemon = &config->daemon;
+	const struct checking checking = { config, catalog, errors };
 
 	check_control_path(&checking);
-	if (is_written(&checking, "user") || is_written(&checking, "group"))
-		check_user(&checking, SECTION_DAEMON, "",
-		    is_written(&checking, "user") ? daemon->user : "",
-		    daemon->group);
+	check_accounts(&checking);
 	for (size_t i = 0; i < config->n_services; i++) {
 		check_pool_of(&checking, config->services[i]);
 		check_handler(&checking, config->services[i]);
 		check_addresses(&checking, config->services[i]);
 	}
-	for (size_t i = 0; i < config->n_pools; i++) {
-		const struct pool_config *pool = config->pools[i];
-		check_user(&checking, SECTION_POOL, pool->name, pool->user,
-		    pool->group);
-		check_number_of_addresses(&checking, pool);
-	}
-	if (config->n_services == 0)
-		errors_add(errors, config->path, 0,
-		    "there is no [service NAME], so there is nothing to do");
+	for (size_t i = 0; i < config->n_pools; i++)
+		check_number_of_addresses(&checking, config->pools[i]);
+	check_there_is_one(&checking);
 }

@@ -3,13 +3,13 @@
 #define COMMON_CONFIG_CHECK_H
 
 #include "common/config.h"
-#include "common/config_raw.h"
 
 /*
  * Checks between values of a configuration that are good by themselves. Adds
- * to ERRORS; sets service->pool_config. RAW tells where things were written.
+ * to ERRORS; sets service->pool_config. A required value that was wrong is
+ * NULL in CONFIG and has been told.
  */
-void config_check(struct config *config, struct raw_config *raw,
-    const struct handler_catalog *catalog, struct errors *errors);
+void config_check(struct config *config, const struct handler_catalog *catalog,
+    struct errors *errors);
 
 #endif

@@ -16,17 +16,46 @@ text_of(const struct setting *setting, const void *object)
 	    setting, (const char *)object + setting->offset);
 }
 
+/* A semicolon after a blank would begin a comment. */
+static void
+print_value(const char *name, const char *text, FILE *out)
+{
+	fprintf(out, "%s =%s%s\n", name, *text == ';' ? "" : " ", text);
+}
+
+/* Each in a line of its own, since lines have an end. */
+static void
+print_addresses(
+    const char *name, const struct address_list *addresses, FILE *out)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < addresses->n; i++)
+		print_value(name,
+		    address_format(&addresses->items[i], text, sizeof(text)),
+		    out);
+}
+
+static void
+print_setting(const struct setting *setting, const void *object, FILE *out)
+{
+	if (setting->type == SETTING_ADDRESS) {
+		print_addresses(setting->name,
+		    (const void *)((const char *)object + setting->offset),
+		    out);
+		return;
+	}
+	char *text = text_of(setting, object);
+	print_value(setting->name, text == NULL ? "" : text, out);
+	free(text);
+}
+
 static void
 print_object(enum setting_section kind, const void *object, FILE *out)
 {
 	for (size_t i = 0; i < settings_count; i++) {
-		const struct setting *setting = &settings_table[i];
-		if (setting->section != kind)
-			continue;
-		char *text = text_of(setting, object);
-		fprintf(
-		    out, "%s = %s\n", setting->name, text == NULL ? "" : text);
-		free(text);
+		if (settings_table[i].section == kind)
+			print_setting(&settings_table[i], object, out);
 	}
 }
 
@@ -45,9 +74,8 @@ config_print(const struct config *config, FILE *out)
 		fprintf(out, "\n[service %s]\n", service->name);
 		print_object(SECTION_SERVICE, service, out);
 		for (size_t v = 0; v < service->n_values; v++)
-			fprintf(out, "%s = %s\n",
-			    service->values[v].setting->name,
-			    service->values[v].text);
+			print_value(service->values[v].setting->name,
+			    service->values[v].text, out);
 	}
 }
 
@@ -75,8 +103,13 @@ compare_texts(struct config_changes *changes, enum setting_section section,
 		free(after);
 		return memory;
 	}
-	return add_change(changes,
-	    (struct config_change){ section, name, setting, before, after });
+	if (add_change(changes,
+		(struct config_change){
+		    section, name, setting, before, after }))
+		return true;
+	free(before);
+	free(after);
+	return false;
 }
 
 static bool
@@ -105,7 +138,10 @@ add_section(struct config_changes *changes, enum setting_section section,
 		change.after = there;
 	else
 		change.before = there;
-	return there != NULL && add_change(changes, change);
+	if (there != NULL && add_change(changes, change))
+		return true;
+	free(there);
+	return false;
 }
 
 static bool

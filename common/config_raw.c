@@ -30,23 +30,22 @@ intern_file(struct config_extra *extra, const char *file)
 	return grown[extra->n_files++];
 }
 
-void
-config_extra_free(struct config_extra *extra)
+struct config_extra *
+config_extra_new(void)
 {
-	if (extra == NULL)
-		return;
-	for (size_t i = 0; i < extra->n_files; i++)
-		free(extra->files[i]);
-	free(extra->files);
-	free(extra);
+	struct config_extra *extra = calloc(1, sizeof(*extra));
+
+	if (extra != NULL)
+		STAILQ_INIT(&extra->sections);
+	return extra;
 }
 
 static struct raw_section *
-find_section(const struct raw_config *raw, const char *heading)
+find_section(const struct config_extra *extra, const char *heading)
 {
 	struct raw_section *section;
 
-	STAILQ_FOREACH (section, &raw->sections, entry) {
+	STAILQ_FOREACH (section, &extra->sections, entry) {
 		if (strcmp(section->heading, heading) == 0)
 			return section;
 	}
@@ -112,86 +111,14 @@ complain_of_heading(struct errors *errors, const struct raw_section *section)
 		    quote);
 }
 
-static struct raw_section *
-section_new(
-    struct raw_config *raw, const char *file, int line, const char *heading)
-{
-	struct raw_section *section = calloc(1, sizeof(*section));
-
-	if (section == NULL || (section->heading = strdup(heading)) == NULL) {
-		free(section);
-		return NULL;
-	}
-	STAILQ_INIT(&section->values);
-	section->place.file = intern_file(raw->extra, file);
-	section->place.line = line;
-	STAILQ_INSERT_TAIL(&raw->sections, section, entry);
-	return section;
-}
-
 static void
-on_section(void *arg, const char *file, int line, const char *heading)
+value_free(struct raw_value *value)
 {
-	struct raw_config *raw = arg;
-	const struct raw_section *first = find_section(raw, heading);
-	struct raw_section *section = section_new(raw, file, line, heading);
-
-	raw->last = section;
-	if (section == NULL) {
-		errors_add(raw->errors, file, line, "out of memory");
+	if (value == NULL)
 		return;
-	}
-	if (!parse_heading(section)) {
-		section->ignored = true;
-		complain_of_heading(raw->errors, section);
-	} else if (first != NULL) {
-		section->ignored = true;
-		errors_add(raw->errors, file, line,
-		    "[%s] is there already, at %s:%d", heading,
-		    first->place.file, first->place.line);
-	}
-}
-
-/* After an include the section of the including file goes on: then the last
- * one is another. */
-static struct raw_section *
-section_of(struct raw_config *raw, const char *heading)
-{
-	if (raw->last != NULL && strcmp(raw->last->heading, heading) == 0)
-		return raw->last;
-	return find_section(raw, heading);
-}
-
-static void
-on_value(void *arg, const char *file, int line, const char *heading,
-    const char *key, const char *text)
-{
-	struct raw_config *raw = arg;
-	struct raw_section *section = section_of(raw, heading);
-	struct raw_value *value = calloc(1, sizeof(*value));
-
-	if (section != NULL && value != NULL) {
-		value->key = strdup(key);
-		value->text = strdup(text);
-		value->place.file = intern_file(raw->extra, file);
-		value->place.line = line;
-		STAILQ_INSERT_TAIL(&section->values, value, entry);
-		if (value->key != NULL && value->text != NULL)
-			return;
-	} else
-		free(value);
-	errors_add(raw->errors, file, line, "out of memory");
-}
-
-void
-config_raw_read(struct raw_config *raw, const char *path,
-    struct config_extra *extra, struct errors *errors)
-{
-	const struct ini_reader reader = { on_section, on_value, raw };
-
-	*raw = (struct raw_config){ .extra = extra, .errors = errors };
-	STAILQ_INIT(&raw->sections);
-	ini_read(path, &reader, errors);
+	free(value->key);
+	free(value->text);
+	free(value);
 }
 
 static void
@@ -201,30 +128,147 @@ section_free(struct raw_section *section)
 
 	while ((value = STAILQ_FIRST(&section->values)) != NULL) {
 		STAILQ_REMOVE_HEAD(&section->values, entry);
-		free(value->key);
-		free(value->text);
-		free(value);
+		value_free(value);
 	}
 	free(section->heading);
 	free(section);
 }
 
+static struct raw_section *
+section_new(
+    struct config_extra *extra, const char *file, int line, const char *heading)
+{
+	struct raw_section *section = calloc(1, sizeof(*section));
+
+	if (section == NULL || (section->heading = strdup(heading)) == NULL) {
+		free(section);
+		return NULL;
+	}
+	STAILQ_INIT(&section->values);
+	section->place.file = intern_file(extra, file);
+	section->place.line = line;
+	if (section->place.file == NULL) {
+		section_free(section);
+		return NULL;
+	}
+	STAILQ_INSERT_TAIL(&extra->sections, section, entry);
+	return section;
+}
+
+static void
+on_section(void *arg, const char *file, int line, const char *heading)
+{
+	struct config_extra *extra = arg;
+	const struct raw_section *first = find_section(extra, heading);
+	struct raw_section *section = section_new(extra, file, line, heading);
+
+	extra->last = section;
+	if (section == NULL) {
+		errors_add(extra->errors, file, line, "out of memory");
+		return;
+	}
+	if (!parse_heading(section)) {
+		section->ignored = true;
+		complain_of_heading(extra->errors, section);
+	} else if (first != NULL) {
+		section->ignored = true;
+		errors_add(extra->errors, file, line,
+		    "[%s] is there already, at %s:%d", heading,
+		    first->place.file, first->place.line);
+	}
+}
+
+/* After an include the section of the including file goes on: then the last
+ * one is another. */
+static struct raw_section *
+section_of(struct config_extra *extra, const char *heading)
+{
+	if (extra->last != NULL && strcmp(extra->last->heading, heading) == 0)
+		return extra->last;
+	return find_section(extra, heading);
+}
+
+static struct raw_value *
+value_new(struct config_extra *extra, const char *file, int line,
+    const char *key, const char *text)
+{
+	struct raw_value *value = calloc(1, sizeof(*value));
+
+	if (value == NULL)
+		return NULL;
+	value->key = strdup(key);
+	value->text = strdup(text);
+	value->place.file = intern_file(extra, file);
+	value->place.line = line;
+	if (value->key != NULL && value->text != NULL &&
+	    value->place.file != NULL)
+		return value;
+	value_free(value);
+	return NULL;
+}
+
+static void
+on_value(void *arg, const char *file, int line, const char *heading,
+    const char *key, const char *text)
+{
+	struct config_extra *extra = arg;
+	struct raw_section *section = section_of(extra, heading);
+	struct raw_value *value = value_new(extra, file, line, key, text);
+
+	if (section == NULL || value == NULL) {
+		value_free(value);
+		errors_add(extra->errors, file, line, "out of memory");
+		return;
+	}
+	STAILQ_INSERT_TAIL(&section->values, value, entry);
+}
+
 void
-config_raw_clear(struct raw_config *raw)
+config_raw_read(
+    struct config_extra *extra, const char *path, struct errors *errors)
+{
+	const struct ini_reader reader = { on_section, on_value, extra };
+
+	extra->errors = errors;
+	ini_read(path, &reader, errors);
+	extra->errors = NULL;
+}
+
+void
+config_extra_free(struct config_extra *extra)
 {
 	struct raw_section *section;
 
-	while ((section = STAILQ_FIRST(&raw->sections)) != NULL) {
-		STAILQ_REMOVE_HEAD(&raw->sections, entry);
+	if (extra == NULL)
+		return;
+	while ((section = STAILQ_FIRST(&extra->sections)) != NULL) {
+		STAILQ_REMOVE_HEAD(&extra->sections, entry);
 		section_free(section);
 	}
+	for (size_t i = 0; i < extra->n_files; i++)
+		free(extra->files[i]);
+	free(extra->files);
+	free(extra);
+}
+
+struct raw_section *
+config_raw_section(const struct config_extra *extra, enum setting_section kind,
+    const char *name)
+{
+	struct raw_section *section;
+
+	STAILQ_FOREACH (section, &extra->sections, entry) {
+		if (!section->ignored && section->kind == kind &&
+		    strcmp(section->name, name) == 0)
+			return section;
+	}
+	return NULL;
 }
 
 static struct raw_value *
 next_of(struct raw_value *value, const char *key)
 {
-	while (value != NULL &&
-	    (value->key == NULL || strcmp(value->key, key) != 0))
+	while (value != NULL && strcmp(value->key, key) != 0)
 		value = STAILQ_NEXT(value, entry);
 	return value;
 }

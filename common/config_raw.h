@@ -10,8 +10,7 @@
 
 /*
  * A configuration as it was written: sections with their lines, before any of
- * it is understood. Private to common/config*.c. What it holds lives until
- * config_raw_clear(), but the names of files, which are the config's.
+ * it is understood. Private to common/config*.c. Lives as long as the config.
  */
 struct raw_value {
 	STAILQ_ENTRY(raw_value) entry;
@@ -34,23 +33,26 @@ struct raw_section {
 
 STAILQ_HEAD(raw_sections, raw_section);
 
-/* The names of the files, kept for places. Owned by the config. */
+/* The whole of it, kept by the config to tell where things were written. */
 struct config_extra {
-	char **files;
+	struct raw_sections sections;
+	char **files; /* their names, for places */
 	size_t n_files;
+	struct errors *errors;	  /* while reading; not owned */
+	struct raw_section *last; /* while reading: that values go to */
 };
 
-struct raw_config {
-	struct raw_sections sections;
-	struct config_extra *extra; /* not owned */
-	struct errors *errors;	    /* not owned */
-	struct raw_section *last;   /* that values go to */
-};
+/* NULL when memory ran out. */
+struct config_extra *config_extra_new(void);
+void config_extra_free(struct config_extra *extra);
 
 /* Reads PATH; all that can be told from the lines themselves is in ERRORS. */
-void config_raw_read(struct raw_config *raw, const char *path,
-    struct config_extra *extra, struct errors *errors);
-void config_raw_clear(struct raw_config *raw);
+void config_raw_read(
+    struct config_extra *extra, const char *path, struct errors *errors);
+
+/* The section, or NULL; one whose heading was wrong is none. */
+struct raw_section *config_raw_section(const struct config_extra *extra,
+    enum setting_section kind, const char *name);
 
 /* The first value of KEY in SECTION, or NULL. Marks all of that key as used.
  */
@@ -58,7 +60,5 @@ struct raw_value *config_raw_find(struct raw_section *section, const char *key);
 
 /* The next one of the same key, or NULL. */
 struct raw_value *config_raw_next(struct raw_value *value);
-
-void config_extra_free(struct config_extra *extra);
 
 #endif

@@ -124,9 +124,9 @@ parse_path(const struct setting *setting, const char *text, const char *base,
 		snprintf(why, why_size, "is empty, a path is needed");
 		return false;
 	}
-	int len = *text == '/'
-	    ? snprintf(path, sizeof(path), "%s", text)
-	    : snprintf(path, sizeof(path), "%s/%s", base, text);
+	int len = *text == '/' ? snprintf(path, sizeof(path), "%s", text)
+			       : snprintf(path, sizeof(path), "%s/%s",
+				     strcmp(base, "/") == 0 ? "" : base, text);
 	if (len >= (int)sizeof(path)) {
 		snprintf(why, why_size, "is too long for a path");
 		return false;
@@ -314,7 +314,7 @@ format_networks(const struct network_list *list)
 
 	buffer_init(&buffer, LIST_MAX);
 	for (size_t i = 0; i < list->n; i++)
-		buffer_printf(&buffer, "%s%s", i > 0 ? ", " : "",
+		buffer_printf(&buffer, "%s%s", i > 0 ? " " : "",
 		    network_format(&list->items[i], text, sizeof(text)));
 	return take_string(&buffer);
 }

@@ -38,7 +38,12 @@ struct reading {
 	const struct ini_reader *reader;
 	struct errors *errors;
 	bool good;
-	char section[INI_NAME_MAX + 1]; /* "" before the first */
+	size_t line_max; /* bytes that the library takes, see below */
+	struct place {
+		bool any;     /* there was a section */
+		bool unknown; /* whose name could not be read */
+		char section[INI_NAME_MAX + 1];
+	} place;
 };
 
 /* What inih made of one line. */
@@ -130,35 +135,48 @@ printable(const char *text, char *buf, size_t size)
 	return log_escape(buf, size, text, strlen(text));
 }
 
-static void
-take_section(struct reading *reading, const struct source *source, char *line)
+/* The name of the section in LINE, cut out of it, after complaints; what is
+ * wrong with a heading is no reason to blame the lines that follow. */
+static char *
+section_name(struct reading *reading, const struct source *source, char *line)
 {
-	char *end = strchr(line, ']');
+	char *name = line + 1, *end = strchr(name, ']');
 	char quote[128];
 
-	if (end == NULL) {
+	if (end == NULL)
 		complain(reading, source,
 		    "\"%s\" has no ]; a section is [name]",
 		    printable(line, quote, sizeof(quote)));
-		return;
-	}
-	if (end[1] != '\0') {
+	else if (end[1] != '\0')
 		complain(reading, source,
 		    "\"%s\" stands behind the section; nothing may",
 		    printable(end + 1 + strspn(end + 1, " \t"), quote,
 			sizeof(quote)));
-		return;
-	}
-	*end = '\0';
-	if (strlen(line + 1) > INI_NAME_MAX) {
+	if (end != NULL)
+		*end = '\0';
+	return name;
+}
+
+static void
+take_section(struct reading *reading, const struct source *source, char *line)
+{
+	const char *name = section_name(reading, source, line);
+	struct place *place = &reading->place;
+
+	place->any = true;
+	place->unknown = true;
+	if (*name == '\0')
+		complain(reading, source, "the section has no name");
+	else if (strlen(name) > INI_NAME_MAX)
 		complain(reading, source,
 		    "the name of the section has more than %d bytes",
 		    INI_NAME_MAX);
-		return;
+	else {
+		place->unknown = false;
+		strlcpy(place->section, name, sizeof(place->section));
+		reading->reader->section(reading->reader->arg, source->path,
+		    source->line, place->section);
 	}
-	strlcpy(reading->section, line + 1, sizeof(reading->section));
-	reading->reader->section(
-	    reading->reader->arg, source->path, source->line, reading->section);
 }
 
 static bool
@@ -176,12 +194,46 @@ folder_of(const char *path, char *folder, size_t size)
 	    slash == NULL ? "." : path);
 }
 
+/* A folder's name is meant as it is, whatever it has in it. */
+static void
+quote_for_glob(const char *text, char *quoted, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 3 < size; text++) {
+		if (strchr("*?[]\\", *text) != NULL)
+			quoted[n++] = '\\';
+		quoted[n++] = *text;
+	}
+	quoted[n] = '\0';
+}
+
+static void
+include_pattern(struct reading *reading, const struct source *source,
+    const char *folder, const char *pattern)
+{
+	char quoted[PATH_MAX * 2], whole[PATH_MAX * 4];
+	glob_t found = { 0 };
+
+	quote_for_glob(folder, quoted, sizeof(quoted));
+	if (*pattern == '/')
+		strlcpy(whole, pattern, sizeof(whole));
+	else
+		snprintf(whole, sizeof(whole), "%s/%s", quoted, pattern);
+	/* Sorted by glob(3). */
+	int rc = glob(whole, 0, NULL, &found);
+	if (rc != 0 && rc != GLOB_NOMATCH)
+		complain(reading, source, "cannot look for \"%s\"", pattern);
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+		read_file(reading, source, found.gl_pathv[i]);
+	globfree(&found);
+}
+
 static void
 include(
     struct reading *reading, const struct source *source, const char *pattern)
 {
 	char folder[PATH_MAX], whole[PATH_MAX * 2];
-	glob_t found = { 0 };
 
 	if (*pattern == '\0') {
 		complain(reading, source,
@@ -189,45 +241,40 @@ include(
 		return;
 	}
 	folder_of(source->path, folder, sizeof(folder));
-	if (*pattern == '/')
-		snprintf(whole, sizeof(whole), "%s", pattern);
-	else
-		snprintf(whole, sizeof(whole), "%s/%s", folder, pattern);
-	if (!has_wildcard(pattern)) {
-		read_file(reading, source, whole);
+	if (has_wildcard(pattern)) {
+		include_pattern(reading, source, folder, pattern);
 		return;
 	}
-	/* Sorted by glob(3). */
-	int rc = glob(whole, 0, NULL, &found);
-	if (rc != 0 && rc != GLOB_NOMATCH)
-		complain(reading, source, "cannot look for \"%s\"", whole);
-	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
-		read_file(reading, source, found.gl_pathv[i]);
-	globfree(&found);
+	if (*pattern == '/')
+		strlcpy(whole, pattern, sizeof(whole));
+	else
+		snprintf(whole, sizeof(whole), "%s/%s", folder, pattern);
+	read_file(reading, source, whole);
 }
 
 static void
 take_value(struct reading *reading, const struct source *source,
     const struct parsed *parsed)
 {
-	char saved[sizeof(reading->section)];
+	struct place *place = &reading->place;
 
 	if (strcmp(parsed->key, "include") == 0) {
 		/* What an included file opens ends with it. */
-		memcpy(saved, reading->section, sizeof(saved));
+		const struct place saved = *place;
 		include(reading, source, parsed->value);
-		memcpy(reading->section, saved, sizeof(saved));
+		*place = saved;
 		return;
 	}
-	if (reading->section[0] == '\0') {
+	if (!place->any) {
 		char quote[128];
 		complain(reading, source,
 		    "\"%s\" stands before the first section",
 		    printable(parsed->key, quote, sizeof(quote)));
 		return;
 	}
-	reading->reader->value(reading->reader->arg, source->path, source->line,
-	    reading->section, parsed->key, parsed->value);
+	if (!place->unknown)
+		reading->reader->value(reading->reader->arg, source->path,
+		    source->line, place->section, parsed->key, parsed->value);
 }
 
 /* What inih would accept and change in silence. */
@@ -246,8 +293,8 @@ check_pair(
 	}
 	if (line[key] == ':') {
 		complain(reading, source,
-		    "\"%s\" has a : before the =; a setting is written "
-		    "name = value",
+		    "\"%s\" has a : where the = is expected; a setting is "
+		    "written name = value",
 		    printable(line, quote, sizeof(quote)));
 		return false;
 	}
@@ -324,16 +371,16 @@ take_lines(
 		char *next = newline == NULL ? end : newline + 1;
 		size_t len = (size_t)((newline == NULL ? end : newline) - text);
 		source->line++;
+		if (len > 0 && newline != NULL && text[len - 1] == '\r')
+			len--;
 		if (memchr(text, '\0', len) != NULL)
 			complain(
 			    reading, source, "there is a NUL byte in the line");
-		else if (len >= INI_LINE_MAX)
+		else if (len > reading->line_max)
 			complain(reading, source,
-			    "the line has %zu bytes, at most %d are allowed",
-			    len, INI_LINE_MAX - 1);
+			    "the line has %zu bytes, at most %zu are allowed",
+			    len, reading->line_max);
 		else {
-			if (len > 0 && text[len - 1] == '\r')
-				len--;
 			text[len] = '\0';
 			take_line(reading, source, text);
 		}
@@ -351,32 +398,42 @@ in_circle(const struct source *source, const struct stat *st)
 	return false;
 }
 
+/* About a file as a whole: told where it is included. */
+static void
+refuse(struct reading *reading, const struct source *source, const char *why)
+{
+	if (source->parent != NULL)
+		complain(reading, source->parent, "cannot include \"%s\": %s",
+		    source->path, why);
+	else
+		complain(reading, source, "cannot be read: %s", why);
+}
+
 /* The whole file, with a byte to spare; NULL after a complaint. */
 static char *
 slurp(
     struct reading *reading, const struct source *source, int fd, size_t *size)
 {
 	char *text = malloc(INI_FILE_MAX + 1);
-	size_t len = 0;
+	const char *why = text == NULL ? "out of memory" : NULL;
+	ssize_t n = 1;
 
-	while (text != NULL && len < INI_FILE_MAX) {
-		ssize_t n = read(fd, text + len, INI_FILE_MAX - len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			complain(reading, source, "cannot read: %s",
-			    strerror(errno));
-			free(text);
-			return NULL;
-		}
-		if (n == 0)
-			break;
-		len += (size_t)n;
+	*size = 0;
+	while (why == NULL && n != 0 && *size < INI_FILE_MAX) {
+		n = read(fd, text + *size, INI_FILE_MAX - *size);
+		if (n > 0)
+			*size += (size_t)n;
+		else if (n == -1 && errno != EINTR)
+			why = strerror(errno);
 	}
-	if (text == NULL)
-		complain(reading, source, "out of memory");
-	*size = len;
-	return text;
+	/* It has grown while it was read. */
+	if (*size == INI_FILE_MAX)
+		why = "the file is too large";
+	if (why == NULL)
+		return text;
+	refuse(reading, source, why);
+	free(text);
+	return NULL;
 }
 
 /* The file behind FD may be read: regular, not too large, not being read. */
@@ -384,28 +441,25 @@ static bool
 check_file(struct reading *reading, struct source *source, int fd)
 {
 	struct stat st;
+	char why[128];
 
-	if (fstat(fd, &st) == -1) {
-		complain(reading, source, "cannot read: %s", strerror(errno));
-		return false;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		complain(reading, source, "it is not a regular file");
-		return false;
-	}
-	if (st.st_size >= INI_FILE_MAX) {
-		complain(reading, source,
+	if (fstat(fd, &st) == -1)
+		snprintf(why, sizeof(why), "%s", strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		snprintf(why, sizeof(why), "it is not a regular file");
+	else if (st.st_size >= INI_FILE_MAX)
+		snprintf(why, sizeof(why),
 		    "the file has %lld bytes, less than %d are allowed",
 		    (long long)st.st_size, INI_FILE_MAX);
-		return false;
+	else if (in_circle(source->parent, &st))
+		snprintf(why, sizeof(why), "the file would include itself");
+	else {
+		source->device = st.st_dev;
+		source->inode = st.st_ino;
+		return true;
 	}
-	if (in_circle(source->parent, &st)) {
-		complain(reading, source, "the file includes itself");
-		return false;
-	}
-	source->device = st.st_dev;
-	source->inode = st.st_ino;
-	return true;
+	refuse(reading, source, why);
+	return false;
 }
 
 static void
@@ -426,13 +480,7 @@ read_file(
 	/* O_NONBLOCK: a FIFO must not hold us. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd == -1) {
-		int error = errno;
-		if (parent != NULL)
-			complain(reading, parent, "cannot open \"%s\": %s",
-			    path, strerror(error));
-		else
-			complain(reading, &source, "cannot open: %s",
-			    strerror(error));
+		refuse(reading, &source, strerror(errno));
 		return;
 	}
 	char *text = NULL;
@@ -444,10 +492,12 @@ read_file(
 	free(text);
 }
 
-/* The options of Debian's library are variables; others are compiled in. A
- * value must come back whole in either case, or this library will not do. */
-static bool
-library_takes_long_lines(void)
+#define LIBRARY_LINE_MAX 198 /* of a library with its own defaults */
+
+/* The options of Debian's library are variables; others are compiled in, and
+ * those cut a long line in silence. So it is tried. */
+static size_t
+library_line_max(void)
 {
 	char line[INI_LINE_MAX];
 	struct one_line one = { .text = line };
@@ -457,7 +507,8 @@ library_takes_long_lines(void)
 	memcpy(line, "key=", 4);
 	line[sizeof(line) - 1] = '\0';
 	ini_parse_stream(give_line, &one, (ini_handler)on_value, &parsed);
-	return strlen(parsed.value) == sizeof(line) - 5;
+	return strlen(parsed.value) == sizeof(line) - 5 ? INI_LINE_MAX - 1
+							: LIBRARY_LINE_MAX;
 }
 
 /* Where the library has them as variables, set; where not, these are none. */
@@ -492,12 +543,7 @@ ini_read(
 	};
 
 	set_library_options();
-	if (!library_takes_long_lines()) {
-		errors_add(errors, path, 0,
-		    "the inih library of this system cuts lines at 200 bytes "
-		    "and cannot be used");
-		return false;
-	}
+	reading.line_max = library_line_max();
 	read_file(&reading, NULL, path);
 	return reading.good;
 }

@@ -7,7 +7,7 @@
 #include "common/errors.h"
 
 #define INI_FILE_MAX	      (1024 * 1024) /* bytes; larger is an error */
-#define INI_LINE_MAX	      4096	    /* bytes; longer is an error */
+#define INI_LINE_MAX	      4096	    /* bytes; as long is an error */
 #define INI_NAME_MAX	      48 /* of sections and keys: inih cuts at 49 */
 #define INI_INCLUDE_DEPTH_MAX 8
 

@@ -78,9 +78,18 @@ parse_one(struct network *network, const char *word, char *why, size_t why_size)
 	network->bits = (uint8_t)max;
 	if (slash != NULL)
 		network->bits = (uint8_t)strtonum(slash + 1, 0, max, &error);
-	if (error != NULL) {
+	/* strtonum(3) takes signs. */
+	if (error != NULL ||
+	    (slash != NULL &&
+		slash[1 + strspn(slash + 1, "0123456789")] != '\0')) {
 		snprintf(why, why_size,
 		    "\"%.64s\" has no prefix length from 0 to %u", word, max);
+		return false;
+	}
+	if (network->family == AF_INET6 && network->bits >= 96 &&
+	    IN6_IS_ADDR_V4MAPPED(&network->base.v6)) {
+		snprintf(why, why_size,
+		    "\"%.64s\" is a network of IPv4, write it as such", word);
 		return false;
 	}
 	if (has_host_bits(network)) {
@@ -144,7 +153,11 @@ network_format(const struct network *network, char *buf, size_t size)
 	char host[INET6_ADDRSTRLEN];
 
 	inet_ntop(network->family, &network->base, host, sizeof(host));
-	snprintf(buf, size, "%s/%u", host, network->bits);
+	/* Never longer than it was written, see config_print(). */
+	if (network->bits == width(network->family))
+		snprintf(buf, size, "%s", host);
+	else
+		snprintf(buf, size, "%s/%u", host, network->bits);
 	return buf;
 }
 

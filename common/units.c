@@ -27,14 +27,16 @@ static const struct unit sizes[] = { { "g", 1 << 30 }, { "m", 1 << 20 },
 #define N_SIZES	    (sizeof(sizes) / sizeof(sizes[0]))
 
 static const char not_integer[] = "is not a whole number";
+static const char too_large[] = "is too large";
 static const char not_duration[] =
     "is not a duration such as 250ms, 30s, 5m, 2h or 1d";
 static const char not_size[] = "is not a size such as 512, 64k, 1m or 2g";
 static const char not_boolean[] = "is not a boolean: yes or no";
 
-/* Digits with a sign at most; REST points behind them. */
+/* Digits with a sign at most; REST points behind them, *FITS tells whether 64
+ * bits are enough. */
 static bool
-parse_digits(const char *text, int64_t *out, const char **rest)
+parse_digits(const char *text, int64_t *out, bool *fits, const char **rest)
 {
 	const char *digits = text + (*text == '-');
 	char *end;
@@ -42,10 +44,8 @@ parse_digits(const char *text, int64_t *out, const char **rest)
 	if (*digits < '0' || *digits > '9')
 		return false;
 	errno = 0;
-	long long value = strtoll(text, &end, 10);
-	if (errno != 0)
-		return false;
-	*out = value;
+	*out = strtoll(text, &end, 10);
+	*fits = errno == 0;
 	*rest = end;
 	return true;
 }
@@ -55,9 +55,14 @@ unit_parse_integer(const char *text, int64_t *out, const char **why)
 {
 	const char *rest;
 	int64_t value;
+	bool fits;
 
-	if (!parse_digits(text, &value, &rest) || *rest != '\0') {
+	if (!parse_digits(text, &value, &fits, &rest) || *rest != '\0') {
 		*why = not_integer;
+		return false;
+	}
+	if (!fits) {
+		*why = value < 0 ? "is too small" : too_large;
 		return false;
 	}
 	*out = value;
@@ -75,17 +80,22 @@ find_unit(const struct unit *units, size_t n, const char *name)
 }
 
 static bool
-parse_with_unit(
-    const char *text, const struct unit *units, size_t n, int64_t *out)
+parse_with_unit(const char *text, const struct unit *units, size_t n,
+    int64_t *out, const char **why)
 {
 	const char *rest;
 	int64_t value;
+	bool fits;
 
-	if (!parse_digits(text, &value, &rest) || value < 0)
+	if (!parse_digits(text, &value, &fits, &rest) || value < 0)
 		return false;
 	const struct unit *unit = find_unit(units, n, rest);
-	if (unit == NULL || value > INT64_MAX / unit->factor)
+	if (unit == NULL)
 		return false;
+	if (!fits || value > INT64_MAX / unit->factor) {
+		*why = too_large;
+		return false;
+	}
 	*out = value * unit->factor;
 	return true;
 }
@@ -99,14 +109,14 @@ unit_parse_duration(const char *text, int64_t *out_ms, const char **why)
 		return true;
 	}
 	*why = not_duration;
-	return parse_with_unit(text, durations, N_DURATIONS, out_ms);
+	return parse_with_unit(text, durations, N_DURATIONS, out_ms, why);
 }
 
 bool
 unit_parse_size(const char *text, int64_t *out_bytes, const char **why)
 {
 	*why = not_size;
-	return parse_with_unit(text, sizes, N_SIZES, out_bytes);
+	return parse_with_unit(text, sizes, N_SIZES, out_bytes, why);
 }
 
 bool

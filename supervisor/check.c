@@ -40,11 +40,25 @@ check_folder_of(const char *path, const char *what, const char *file, int line,
 		    strerror(errno));
 }
 
+/* What is there where a socket shall be must be one. */
+static void
+check_socket(const char *path, const char *what,
+    const struct config_place *place, struct errors *errors)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		errors_add(errors, place->file, place->line,
+		    "%s: \"%s\" is there and is not a socket", what, path);
+}
+
 /* The last folder of /run/preforkd/x is made at the start when missing. */
 static void
 check_run_file(const struct config *config, const char *path, const char *what,
     struct errors *errors)
 {
+	const struct config_place place =
+	    config_place_of(config, SECTION_DAEMON, "", what);
 	char copy[PATH_MAX];
 	struct stat st;
 
@@ -53,24 +67,31 @@ check_run_file(const struct config *config, const char *path, const char *what,
 	strlcpy(copy, path, sizeof(copy));
 	const char *folder = dirname(copy);
 	check_folder_of(stat(folder, &st) == -1 ? folder : path, what,
-	    config->path, 0, errors);
+	    place.file, place.line, errors);
+	if (path == config->daemon.control)
+		check_socket(path, what, &place, errors);
+	else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		errors_add(errors, place.file, place.line,
+		    "%s: \"%s\" is there and is not a regular file", what,
+		    path);
 }
 
 static void
-check_chroot(const struct pool_config *pool, struct errors *errors)
+check_chroot(const struct config *config, const struct pool_config *pool,
+    struct errors *errors)
 {
+	const struct config_place place =
+	    config_place_of(config, SECTION_POOL, pool->name, "chroot");
 	struct stat st;
 
 	if (pool->chroot[0] == '\0')
 		return;
 	if (stat(pool->chroot, &st) == -1)
-		errors_add(errors, pool->place.file, pool->place.line,
-		    "pool %s: chroot \"%s\": %s", pool->name, pool->chroot,
-		    strerror(errno));
+		errors_add(errors, place.file, place.line, "chroot: \"%s\": %s",
+		    pool->chroot, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
-		errors_add(errors, pool->place.file, pool->place.line,
-		    "pool %s: chroot \"%s\" is not a folder", pool->name,
-		    pool->chroot);
+		errors_add(errors, place.file, place.line,
+		    "chroot: \"%s\" is not a folder", pool->chroot);
 }
 
 /* 0, or errno of a bind that tells something about the address itself. */
@@ -82,7 +103,9 @@ try_bind(const struct endpoint *endpoint, int type)
 
 	if (fd == -1)
 		return errno == EAFNOSUPPORT ? 0 : errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* As the daemon does. On datagrams it could take a running daemon's. */
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (endpoint->storage.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&endpoint->storage,
@@ -124,20 +147,33 @@ check_service(const struct service_config *service, struct errors *errors)
 		const struct config_place *place = &service->listen_places[i];
 		if (address_is_inet(address))
 			check_inet(address, place, errors);
-		else if (address->kind != ADDRESS_FD && !address->abstract)
+		else if (address->kind != ADDRESS_FD && !address->abstract) {
 			check_folder_of(address->path, "listen", place->file,
 			    place->line, errors);
+			check_socket(address->path, "listen", place, errors);
+		}
 	}
 }
 
+/* As it will be opened, but without being made. */
 static void
 check_log(const struct config *config, const char *what, const char *path,
     struct errors *errors)
 {
-	char why[160];
+	const struct config_place place =
+	    config_place_of(config, SECTION_DAEMON, "", what);
+	struct stat st;
 
-	if (!logfiles_check(path, why, sizeof(why)))
-		errors_add(errors, config->path, 0, "%s: %s", what, why);
+	if (path[0] != '/')
+		return;
+	if (lstat(path, &st) == -1 && errno == ENOENT)
+		check_folder_of(path, what, place.file, place.line, errors);
+	else {
+		char why[PATH_MAX + 64];
+		if (!logfiles_check(path, why, sizeof(why)))
+			errors_add(errors, place.file, place.line, "%s: %s",
+			    what, why);
+	}
 }
 
 void
@@ -150,7 +186,7 @@ check_config(const struct config *config, struct errors *errors)
 	check_log(config, "log", daemon->log, errors);
 	check_log(config, "access_log", daemon->access_log, errors);
 	for (size_t i = 0; i < config->n_pools; i++)
-		check_chroot(config->pools[i], errors);
+		check_chroot(config, config->pools[i], errors);
 	for (size_t i = 0; i < config->n_services; i++)
 		check_service(config->services[i], errors);
 }
