@@ -136,6 +136,18 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (10; needs clang)
 	@./deps.sh build fuzz
 	@$(MAKE) --no-print-directory fuzz-run FLAVOUR=fuzz CC=clang
 
+.PHONY: bench
+bench: ## measure against the peers that the machine has (BENCH=cases)
+	@./deps.sh build bench
+	@$(MAKE) --no-print-directory all bench-tools
+	@mkdir -p build/bench
+	@PREFORKD_BIN=$(CURDIR)/$(BUILD) tests/bench/run \
+	    --json build/bench/last.json $(BENCH) | tee build/bench/last.md
+
+.PHONY: bench-deps
+bench-deps: ## install the peers that bench measures against
+	@./deps.sh bench peers
+
 .PHONY: lint
 lint: ## check format, shell, C, includes and man pages
 	@./deps.sh build test lint
@@ -205,6 +217,23 @@ $(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a
 	$(call say,LINK,$@)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(LINK) -fsanitize=fuzzer -o $@ $^ $(pkg_libs) $(LDLIBS)
+
+# The generator and the yardsticks of the benchmark; Go's only where Go is.
+BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
+	$(wildcard tests/bench/*.c)) \
+	$(if $(shell command -v go),$(BUILD)/bench/echo-go)
+.PHONY: bench-tools
+bench-tools: $(BENCH_TOOLS)
+
+$(BUILD)/bench/%: $(OBJ)/tests/bench/%.o
+	$(call say,LINK,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(LINK) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/echo-go: tests/bench/echo.go
+	$(call say,GO,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)GOFLAGS=-mod=mod GO111MODULE=off go build -o $@ $<
 
 FUZZ_SECONDS ?= 10
 .PHONY: fuzz-run

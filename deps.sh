@@ -6,7 +6,8 @@
 # thing itself (a command, a pkg-config module, a bats library), not for a
 # package, so that it need not come from one.
 #
-# usage: deps.sh [build] [test] [lint] [fuzz]     (none: build test)
+# usage: deps.sh [build] [test] [lint] [fuzz] [bench] [peers]
+#     none: build test; peers are what `make bench` measures against
 set -u
 
 say() {
@@ -73,8 +74,24 @@ needs_of_fuzz() {
 	END
 }
 
+needs_of_bench() {
+	cat <<-'END'
+	command python3
+	command taskset
+	END
+}
+
+needs_of_peers() {
+	cat <<-'END'
+	command go
+	command nginx
+	library ngx_stream_module.so
+	END
+}
+
 have() {
 	case $1 in
+	library) [ -n "$(find /usr/lib /usr/lib64 -name "$2" 2>/dev/null)" ] ;;
 	command) command -v "$2" >/dev/null 2>&1 ;;
 	module) pkg-config --exists "$2" 2>/dev/null ;;
 	bats)
@@ -124,6 +141,10 @@ packages() {
 	cppcheck cppcheck cppcheck cppcheck
 	mandoc mandoc mandoc mandoc
 	clang clang clang clang,compiler-rt
+	taskset util-linux util-linux util-linux-misc
+	go golang-go golang go
+	nginx nginx-light nginx nginx
+	ngx_stream_module.so libnginx-mod-stream nginx-mod-stream nginx-mod-stream
 	END
 }
 
@@ -189,8 +210,8 @@ missing_of() {
 missing=''
 for group; do
 	case $group in
-	build | test | lint | fuzz) ;;
-	*) die "unknown group \"$group\": one of build, test, lint, fuzz" ;;
+	build | test | lint | fuzz | bench | peers) ;;
+	*) die "unknown group \"$group\": see the head of this file" ;;
 	esac
 	missing="$missing$(missing_of "$group")
 "
