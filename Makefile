@@ -228,7 +228,7 @@ bench-tools: $(BENCH_TOOLS)
 $(BUILD)/bench/%: $(OBJ)/tests/bench/%.o
 	$(call say,LINK,$@)
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(LINK) -o $@ $^ $(LDLIBS)
+	$(quiet)$(LINK) -o $@ $^ $(pkg_libs) $(LDLIBS)
 
 $(BUILD)/bench/echo-go: tests/bench/echo.go
 	$(call say,GO,$@)
