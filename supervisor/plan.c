@@ -224,15 +224,15 @@ print_pool(const struct plan_pool *pool, struct buffer *out)
 		    pool->renew ? "new workers" : "keeps its workers");
 }
 
-/* An address in LISTENERS that no service of AFTER has any more. */
+/* Whether a service of AFTER takes the one listener in LISTENERS over. */
 static bool
-is_wanted(const struct listener_use *use, const struct config *after)
+is_taken_over(const struct listener_set *listeners, const struct config *after)
 {
 	for (size_t s = 0; s < after->n_services; s++) {
 		const struct service_config *service = after->services[s];
 		for (size_t i = 0; i < service->listen.n; i++) {
-			if (address_equal(&service->listen.items[i],
-				&use->listener->address))
+			if (listener_set_has(
+				listeners, service, &service->listen.items[i]))
 				return true;
 		}
 	}
@@ -257,7 +257,11 @@ print_listeners(const struct config *after,
 		}
 	}
 	for (size_t i = 0; i < listeners->n; i++) {
-		if (!is_wanted(&listeners->items[i], after))
+		const struct listener_set one = {
+			.items = &listeners->items[i],
+			.n = 1,
+		};
+		if (!is_taken_over(&one, after))
 			buffer_printf(out, "listener %s: emptied and closed\n",
 			    listeners->items[i].listener->text);
 	}

@@ -318,8 +318,7 @@ kill_and_see_replaced() {
 	run -0 sed -n 's/.*: worker default\/1 starts again in \(.*\) ms$/\1/p' \
 		"$LOG"
 	assert_output $'100\n200\n400'
-	kill "${HELPERS[-1]}"
-	wait "${HELPERS[-1]}" || :
+	end_background
 }
 
 is_traced() {

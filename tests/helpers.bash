@@ -236,6 +236,26 @@ background() {
 	HELPERS+=($!)
 }
 
+# Clients of an echo service on PORT, until end_load; see load.py.
+start_load() {
+	timeout 50 python3 "$ROOT/tests/load.py" "$1" "$DIR/load.end" \
+		>"$DIR/load" 3>&- 4>&- &
+	LOAD=$!
+}
+
+# Prints what came of them: "good=120 refused=0 unanswered=0 broken=0".
+end_load() {
+	touch "$DIR/load.end"
+	wait_gone "$LOAD" 20
+	cat "$DIR/load"
+}
+
+# Ends the last one now.
+end_background() {
+	kill "${HELPERS[-1]}" || :
+	wait "${HELPERS[-1]}" || :
+} 2>/dev/null
+
 log_has() {
 	grep -q -- "$1" "$LOG"
 }
