@@ -225,18 +225,6 @@ check_group(const struct checking *checking, enum setting_section kind,
 }
 
 static void
-check_chroot(const struct checking *checking, const struct pool_config *pool)
-{
-	if (*pool->chroot == '\0' || geteuid() == 0)
-		return;
-	struct config_place place =
-	    place_of(checking, SECTION_POOL, pool->name, "chroot");
-	errors_add(checking->errors, place.file, place.line,
-	    "\"chroot = %s\" is for root only, and root does not run this",
-	    pool->chroot);
-}
-
-static void
 check_accounts(const struct checking *checking)
 {
 	const struct config *config = checking->config;
@@ -253,7 +241,6 @@ check_accounts(const struct checking *checking)
 		    checking, SECTION_POOL, pool->name, "user", pool->user);
 		check_group(checking, SECTION_POOL, pool->name, "group",
 		    pool->group, false);
-		check_chroot(checking, pool);
 	}
 	for (size_t i = 0; i < config->n_services; i++) {
 		const struct service_config *service = config->services[i];

@@ -86,6 +86,9 @@ check_chroot(const struct config *config, const struct pool_config *pool,
 
 	if (pool->chroot[0] == '\0')
 		return;
+	if (geteuid() != 0)
+		errors_add(errors, place.file, place.line,
+		    "chroot: only root can, and root does not run this");
 	if (stat(pool->chroot, &st) == -1)
 		errors_add(errors, place.file, place.line, "chroot: \"%s\": %s",
 		    pool->chroot, strerror(errno));
