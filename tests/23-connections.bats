@@ -401,7 +401,7 @@ answered(connect())'
 	serve "" "workers = 1"
 	local worker before kb=1024
 	# A sanitizer puts walls around everything.
-	is_sanitized && kb=4096
+	is_sanitized && kb=16384
 	worker=$(worker_pid 1)
 	clients 'answered(connect()).close()'
 	before=$(rss_kb "$worker")
