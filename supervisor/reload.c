@@ -158,13 +158,25 @@ finish(const struct reload_result *result)
 		loop_timer_set(&reload.next_round, 0, next_round, NULL);
 }
 
+/* Who has started the daemon looks at standard error, not into the log. */
+static void
+tell_starter(const char *text)
+{
+	if (reload.kind == KIND_START &&
+	    strcmp(reload.next->daemon.log, "stderr") != 0)
+		fprintf(stderr, "preforkd: %s\n", text);
+}
+
 static void
 log_failure(const struct reload_result *result)
 {
-	for (size_t i = 0; i < result->errors.n; i++)
+	for (size_t i = 0; i < result->errors.n; i++) {
 		log_error("%s", result->errors.messages[i]);
+		tell_starter(result->errors.messages[i]);
+	}
 	events_announce(LOG_LEVEL_ERROR, "%s failed: %s",
 	    kind_names[reload.kind], result->text);
+	tell_starter(result->text);
 }
 
 /* A pool that had been made for the attempt only. */

@@ -27,6 +27,7 @@
 
 #define KILL_GRACE_MS	1000 /* after a worker should have left by itself */
 #define MESSAGES_A_TURN 64   /* from one worker; a flood must not hold us */
+#define LAST_MESSAGES	1024 /* of one that has ended, its children may write */
 
 const char *const worker_state_names[] = { "vacant", "waiting", "starting",
 	"ready", "draining", "aborted", "killed", "failed" };
@@ -267,6 +268,10 @@ receive_one(struct worker_handle *worker)
 	memset(&message, 0, sizeof(message));
 	ssize_t n =
 	    recv(worker->channel_fd, &message, sizeof(message), MSG_DONTWAIT);
+	/* It left without having read all: told once, before its last words. */
+	if (n == -1 && errno == ECONNRESET)
+		n = recv(worker->channel_fd, &message, sizeof(message),
+		    MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
@@ -498,8 +503,10 @@ worker_handle_ended(struct worker_handle *worker, int status)
 	int64_t alive_ms = loop_now_ms() - worker->started_ms;
 
 	/* What it still had to say, its reason above all. */
-	while (worker->channel_fd != -1 && receive_one(worker))
-		continue;
+	for (int i = 0; i < LAST_MESSAGES; i++) {
+		if (worker->channel_fd == -1 || !receive_one(worker))
+			break;
+	}
 	tell_end(worker, status);
 	count_end(generation->pool, status);
 	totals_fold(generation, worker_handle_slot(worker), status != 0);
