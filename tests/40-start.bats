@@ -138,6 +138,7 @@ is_unlocked() {
 
 @test "start: workers that are never ready end it at start_timeout" {
 	write_echo_config "start_timeout = 300ms"
+	without_leak_check
 	fail_to_start "${STOPPED_WORKERS[@]}"
 	assert_equal "$status" 1
 	assert_output --partial "start_timeout"
@@ -338,6 +339,7 @@ is_unlocked() {
 
 @test "start: TERM while it starts ends it promptly, with nothing left" {
 	write_echo_config "pid_file = $PID_FILE\nstart_timeout = 20s"
+	without_leak_check
 	timeout 20 "${STOPPED_WORKERS[@]}" "$PREFORKD" -c "$CONFIG" \
 		2>>"$LOG" 3>&- 4>&- &
 	local shell=$!

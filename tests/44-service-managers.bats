@@ -193,9 +193,9 @@ make_in_root() {
 	assert_file_exist "$installed.dist"
 	make_in_root uninstall
 	run -0 cmp "$installed" "$DIR/mine"
-	run -0 find "$DIR/root" -type f -printf '%P\n'
-	assert_output "$(printf '%s\n' etc/default/preforkd \
-		etc/preforkd/preforkd.ini | sort)"
+	find "$DIR/root" -type f -printf '%P\n' | sort >"$DIR/left"
+	run -0 cat "$DIR/left"
+	assert_output $'etc/default/preforkd\netc/preforkd/preforkd.ini'
 }
 
 @test "systemd: the unit is valid and exposes little" {

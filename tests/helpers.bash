@@ -47,6 +47,11 @@ is_sanitized() {
 	[[ $PREFORKD_BIN == */asan ]]
 }
 
+# A leak check cannot look into a process that is traced already.
+without_leak_check() {
+	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
+}
+
 # A leak check stops and reads its own process, which the sandbox forbids: in
 # that flavour workers go without it, but for the tests of the sandbox itself.
 sandbox_default() {
