@@ -54,6 +54,17 @@ accepts() {
 	check
 }
 
+# prints_itself [COMMAND...]: what -T prints is good, and prints the same.
+prints_itself() {
+	run -0 "$@" "$PREFORKD" -T -c "$CONFIG"
+	local first=$output
+	mv "$CONFIG" "$DIR/written.ini"
+	cat >"$CONFIG" <<<"$first"
+	check "$@"
+	run -0 "$@" "$PREFORKD" -T -c "$CONFIG"
+	assert_equal "$output" "$first"
+}
+
 # "x" N times.
 long() {
 	printf '%*s' "$1" '' | tr ' ' x
@@ -283,7 +294,8 @@ long() {
 }
 
 @test "configuration: the path of a socket has to fit" {
-	local name=/$(long 107)
+	local name
+	name=/$(long 107)
 	refuses <<-END
 		[preforkd]
 		control = $name
@@ -420,11 +432,11 @@ long() {
 }
 
 @test "configuration: without -c it is the default file" {
-	local binary=$PREFORKD
 	# Where this machine has one, it is not there for this process.
+	# shellcheck disable=SC2016 # that shell's
 	run -78 unshare -m sh -c '
 		[ ! -d /etc/preforkd ] || mount -t tmpfs none /etc/preforkd
-		exec "$1" -t' sh "$binary"
+		exec "$1" -t' sh "$PREFORKD"
 	assert_output --regexp \
 		'^/.*/preforkd/preforkd\.ini: cannot be read: No such file or directory$'
 }
@@ -567,10 +579,13 @@ long() {
 		listen = tcp://127.0.0.1:0 udp://127.0.0.1:0 unix:$DIR/x.sock
 	END
 	start_server
-	local tcp=$(port echo 1) udp=$(port echo 2)
+	local tcp udp
+	tcp=$(port echo 1)
+	udp=$(port echo 2)
 	sed "s/^listen.*/listen = tcp:\/\/127.0.0.1:$tcp udp:\/\/127.0.0.1:$udp unix:x.sock/" \
 		"$CONFIG" >"$DIR/same.ini"
 	# Datagrams go on being answered, whoever checks meanwhile.
+	# shellcheck disable=SC2016 # that shell's
 	background timeout 5 bash -c '
 		until [ -e "$2/done" ]; do "$1" -t -c "$2/same.ini"; done' \
 		bash "$PREFORKD" "$DIR" >"$DIR/checks"
@@ -594,17 +609,6 @@ long() {
 }
 
 # --- printing -----------------------------------------------------------------------
-
-# prints_itself [COMMAND...]: what -T prints is good, and prints the same.
-prints_itself() {
-	run -0 "$@" "$PREFORKD" -T -c "$CONFIG"
-	local first=$output
-	mv "$CONFIG" "$DIR/written.ini"
-	cat >"$CONFIG" <<<"$first"
-	check "$@"
-	run -0 "$@" "$PREFORKD" -T -c "$CONFIG"
-	assert_equal "$output" "$first"
-}
 
 @test "print: the effective configuration reads back, and is every setting" {
 	accepts <<-'END'
@@ -698,6 +702,7 @@ prints_itself() {
 @test "explain: a setting that is not there" {
 	run -64 --separate-stderr "$PREFORKD" --explain no_such
 	assert_output ""
+	# shellcheck disable=SC2154 # set by run
 	assert_equal "$stderr" "preforkd: there is no setting \"no_such\"; --explain without a name lists all"
 }
 
@@ -726,11 +731,11 @@ prints_itself() {
 @test "command line: short and long options are the same" {
 	write_echo_config
 	run -0 "$PREFORKD" --test --config "$CONFIG"
-	local long=$output
+	local told=$output
 	check
-	assert_equal "$output" "$long"
+	assert_equal "$output" "$told"
 	run -0 "$PREFORKD" --print --config="$CONFIG"
-	local long=$output
+	told=$output
 	run -0 "$PREFORKD" -T -c "$CONFIG"
-	assert_equal "$output" "$long"
+	assert_equal "$output" "$told"
 }
