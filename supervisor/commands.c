@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/nearest.h"
 #include "supervisor/control.h"
 #include "supervisor/events.h"
 #include "supervisor/logfiles.h"
@@ -44,6 +45,21 @@ commands_find(const char *name)
 	return NULL;
 }
 
+/* The beginning of a name says enough; else the nearest by letters. */
+const char *
+commands_nearest(const char *name)
+{
+	struct nearest nearest = { 0 };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < commands_count; i++) {
+		if (len >= 3 && strncmp(commands[i].name, name, len) == 0)
+			return commands[i].name;
+		nearest_offer(&nearest, name, commands[i].name);
+	}
+	return nearest.name;
+}
+
 /* A word of the client, printable, for an error message. */
 static const char *
 quoted(const char *word, char *buf, size_t size)
@@ -59,8 +75,8 @@ at_most(struct control_connection *connection, int argc, char **argv, int max)
 
 	if (argc - 1 <= max)
 		return true;
-	control_error(connection, CONTROL_ARGUMENT, "usage: %s %s", argv[0],
-	    command->arguments);
+	control_error(connection, CONTROL_ARGUMENT, "usage: %s%s%s", argv[0],
+	    command->arguments[0] == '\0' ? "" : " ", command->arguments);
 	return false;
 }
 
@@ -75,33 +91,40 @@ bad_word(struct control_connection *connection, char **argv, int i)
 	    commands_find(argv[0])->arguments);
 }
 
-static void
-help_line(struct control_connection *connection, const struct command *command)
+static json_t *
+help_row(const struct command *command, bool json)
 {
 	char usage[80];
 
+	if (json)
+		return json_pack("{s:s, s:s, s:s, s:s}", "command",
+		    command->name, "arguments", command->arguments, "right",
+		    command->right == RIGHT_CONTROL ? "control" : "read",
+		    "help", command->help);
 	snprintf(
 	    usage, sizeof(usage), "%s %s", command->name, command->arguments);
-	buffer_printf(
-	    control_body(connection), "%-34s %s\n", usage, command->help);
+	return json_pack("{s:s, s:s}", "command", usage, "help", command->help);
 }
 
 static void
 command_help(struct control_connection *connection, int argc, char **argv)
 {
+	const struct command *only = NULL;
+	bool json = control_wants_json(connection);
+
 	if (!at_most(connection, argc, argv, 1))
 		return;
-	if (argc == 2) {
-		const struct command *command = commands_find(argv[1]);
-		if (command == NULL) {
-			bad_word(connection, argv, 1);
-			return;
-		}
-		help_line(connection, command);
+	if (argc == 2 && (only = commands_find(argv[1])) == NULL) {
+		bad_word(connection, argv, 1);
+		return;
 	}
-	for (size_t i = 0; argc == 1 && i < commands_count; i++)
-		help_line(connection, &commands[i]);
-	control_ok(connection, "%s", "");
+	json_t *rows = json_array();
+	for (size_t i = 0; i < commands_count; i++) {
+		if (only == NULL || only == &commands[i])
+			json_array_append_new(
+			    rows, help_row(&commands[i], json));
+	}
+	control_report(connection, rows);
 }
 
 static void
@@ -122,8 +145,12 @@ command_version(struct control_connection *connection, int argc, char **argv)
 static void
 command_status(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
-		control_report(connection, show_status());
+	if (!at_most(connection, argc, argv, 0))
+		return;
+	json_t *status = show_status();
+	if (!control_wants_json(connection))
+		show_last_exits_apart(status);
+	control_report(connection, status);
 }
 
 static void
@@ -160,6 +187,7 @@ command_stats(struct control_connection *connection, int argc, char **argv)
 		bad_word(connection, argv, 1);
 		return;
 	}
+	control_as_is(connection);
 	control_ok(connection, "%s", "");
 }
 
@@ -167,7 +195,7 @@ static void
 command_listeners(struct control_connection *connection, int argc, char **argv)
 {
 	if (at_most(connection, argc, argv, 0))
-		control_report(connection, show_listeners());
+		control_report_list(connection, show_listeners(), "listeners");
 }
 
 /* "N", "+N", "-N" relative to NOW; -1 when it is none of these or out of
@@ -248,7 +276,7 @@ command_workers(struct control_connection *connection, int argc, char **argv)
 	if (argc > 1 && (pool = pool_argument(connection, argv, 1)) == NULL)
 		return;
 	if (argc < 3)
-		control_report(connection, show_workers(pool));
+		control_report_list(connection, show_workers(pool), "workers");
 	else if (may_control(connection))
 		resize(connection, pool, argv[2]);
 }

@@ -37,14 +37,25 @@
 #define ACCEPT_PAUSE_MS 100 /* without descriptors */
 #define ACCEPTS_A_TURN	16
 #define COMMANDS_A_TURN 16
+#define NEXT_TURN_MS	1 /* a timer of 0 ms would fire in this one */
+
+/* What a connection waits for; each has its deadline. */
+enum wait {
+	WAIT_NOTHING = 0, /* of the client: its answer, or events, come */
+	WAIT_REQUEST,
+	WAIT_LINE, /* the rest of one */
+	WAIT_READER,
+};
 
 struct control_connection {
 	TAILQ_ENTRY(control_connection) entry;
 	int fd;
 	struct watch watch;
 	struct timer deadline;
+	enum wait wait;
 	bool privileged;
 	bool json;	 /* of the request being answered */
+	bool as_is;	 /* its body has the wanted form already */
 	bool waiting;	 /* its answer comes later */
 	bool streaming;	 /* gets events */
 	bool ended;	 /* the client sends no more */
@@ -96,45 +107,61 @@ on_deadline(void *arg)
 	drop(arg);
 }
 
-/* What the connection waits for has one deadline; begun anew with progress. */
+static enum wait
+waits_for(const struct control_connection *connection)
+{
+	if (buffer_length(&connection->out) > 0)
+		return WAIT_READER;
+	if (connection->waiting)
+		return WAIT_NOTHING;
+	return connection->n_in > 0 ? WAIT_LINE : WAIT_REQUEST;
+}
+
+/* Begun anew with progress, but for a line: that must be complete in its time,
+ * however it drips in. */
 static void
 set_deadline(struct control_connection *connection)
 {
-	const struct timer *timer = &connection->deadline;
-	int64_t delay_ms = IDLE_MS;
+	static const int64_t delays_ms[] = {
+		[WAIT_REQUEST] = IDLE_MS,
+		[WAIT_LINE] = HALF_LINE_MS,
+		[WAIT_READER] = UNREAD_REPLY_MS,
+	};
+	enum wait before = connection->wait;
 
-	/* A line must be complete in its time, however it drips in. */
-	if (connection->n_in > 0 && buffer_length(&connection->out) == 0 &&
-	    timer->active && timer->due_ms - loop_now_ms() <= HALF_LINE_MS)
-		return;
-	if (buffer_length(&connection->out) > 0)
-		delay_ms = UNREAD_REPLY_MS;
-	else if (connection->n_in > 0)
-		delay_ms = HALF_LINE_MS;
-	if (buffer_length(&connection->out) == 0 &&
-	    (connection->waiting || connection->streaming))
+	connection->wait = waits_for(connection);
+	if (connection->wait == WAIT_NOTHING)
 		loop_timer_cancel(&connection->deadline);
-	else
-		loop_timer_set(
-		    &connection->deadline, delay_ms, on_deadline, connection);
+	else if (connection->wait != WAIT_LINE || before != WAIT_LINE)
+		loop_timer_set(&connection->deadline,
+		    delays_ms[connection->wait], on_deadline, connection);
 }
 
-/* May the next request be read and answered? */
+/* May the next request be answered? */
 static bool
-wants_input(const struct control_connection *connection)
+may_answer(const struct control_connection *connection)
 {
-	return !connection->ended && !connection->closing &&
-	    (!connection->waiting || connection->streaming) &&
+	return !connection->waiting && !connection->closing &&
 	    buffer_length(&connection->out) < BUSY_OUTPUT;
+}
+
+static bool
+has_request(const struct control_connection *connection)
+{
+	return connection->n_in == sizeof(connection->in) ||
+	    memchr(connection->in, '\n', connection->n_in) != NULL;
 }
 
 static void
 set_interest(struct control_connection *connection)
 {
+	bool reads = connection->streaming ||
+	    (may_answer(connection) &&
+		connection->n_in < sizeof(connection->in));
 	uint32_t events = 0;
 
-	if (wants_input(connection) || connection->streaming)
-		events |= connection->ended ? 0 : EPOLLIN;
+	if (reads && !connection->ended)
+		events |= EPOLLIN;
 	if (buffer_length(&connection->out) > 0)
 		events |= EPOLLOUT;
 	/* EPOLLHUP comes in any case: a vanished client is noticed. */
@@ -168,6 +195,21 @@ flush(struct control_connection *connection)
 	return !finished;
 }
 
+static void
+on_more_work(void *arg)
+{
+	process(arg);
+}
+
+/* Goes on with what has been received, when others had their turn. */
+static void
+process_later(struct control_connection *connection)
+{
+	connection->wait = WAIT_NOTHING;
+	loop_timer_set(
+	    &connection->deadline, NEXT_TURN_MS, on_more_work, connection);
+}
+
 /* After anything happened: write, and wait for what comes next. */
 static void
 settle(struct control_connection *connection)
@@ -180,7 +222,10 @@ settle(struct control_connection *connection)
 	}
 	if (!flush(connection))
 		return;
-	set_deadline(connection);
+	if (may_answer(connection) && has_request(connection))
+		process_later(connection);
+	else
+		set_deadline(connection);
 	set_interest(connection);
 }
 
@@ -202,12 +247,36 @@ control_wants_json(const struct control_connection *connection)
 	return connection->json;
 }
 
+void
+control_as_is(struct control_connection *connection)
+{
+	connection->as_is = true;
+}
+
+/* TEXT and the lines of the body as one object. */
 static void
 body_as_json(struct control_connection *connection, const char *text)
 {
-	json_t *root = json_pack("{s:s}", "message", text);
+	json_t *root = json_object(), *lines = json_array();
+	struct buffer *body = &connection->body;
+	size_t left = buffer_length(body);
+	const char *line = buffer_data(body);
 
-	report_json(root, &connection->body);
+	while (left > 0) {
+		const char *end = memchr(line, '\n', left);
+		size_t len = end == NULL ? left : (size_t)(end - line);
+		json_array_append_new(lines, json_stringn(line, len));
+		len += end != NULL;
+		line += len;
+		left -= len;
+	}
+	if (text[0] != '\0')
+		json_object_set_new(root, "message", json_string(text));
+	if (json_array_size(lines) > 0)
+		json_object_set(root, "lines", lines);
+	buffer_clear(body);
+	report_json(root, body);
+	json_decref(lines);
 	json_decref(root);
 }
 
@@ -223,11 +292,11 @@ end_reply(struct control_connection *connection)
 	if (body->failed)
 		connection->out.failed = true;
 	buffer_clear(body);
-	bool deferred = connection->waiting;
 	connection->waiting = false;
 	connection->cancel = NULL;
-	if (deferred && !connection->processing)
-		process(connection);
+	/* Whoever answers late is in the middle of something. */
+	if (!connection->processing)
+		process_later(connection);
 }
 
 void
@@ -239,7 +308,7 @@ control_ok(struct control_connection *connection, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (connection->json && buffer_length(&connection->body) == 0)
+	if (connection->json && !connection->as_is)
 		body_as_json(connection, text);
 	buffer_printf(
 	    &connection->out, "OK%s%s\n", text[0] == '\0' ? "" : " ", text);
@@ -273,7 +342,17 @@ control_report(struct control_connection *connection, json_t *root)
 	else
 		report_text(root, &connection->body);
 	json_decref(root);
+	control_as_is(connection);
 	control_ok(connection, "%s", "");
+}
+
+void
+control_report_list(
+    struct control_connection *connection, json_t *rows, const char *what)
+{
+	if (rows != NULL && json_array_size(rows) == 0 && !connection->json)
+		buffer_printf(&connection->body, "no %s\n", what);
+	control_report(connection, rows);
 }
 
 void
@@ -290,27 +369,52 @@ control_stream(struct control_connection *connection)
 	buffer_text(&connection->out, "OK events follow\n");
 	connection->streaming = true;
 	connection->waiting = true;
+	connection->n_in = 0;
+}
+
+static void
+tell_event(struct control_connection *connection, const char *line)
+{
+	reply_append_body(&connection->out, line, strlen(line));
+	if (connection->out.failed ||
+	    buffer_length(&connection->out) > EVENTS_MAX)
+		drop(connection);
+	else
+		set_interest(connection);
 }
 
 void
-control_tell_event(const char *line)
+control_tell_event(const char *text_line, const char *json_line)
 {
 	struct control_connection *connection, *next;
 
 	TAILQ_FOREACH_SAFE (connection, &control.connections, entry, next) {
-		if (!connection->streaming)
-			continue;
-		reply_append_body(&connection->out, line, strlen(line));
-		if (buffer_length(&connection->out) > EVENTS_MAX)
-			drop(connection);
-		else
-			set_interest(connection);
+		if (connection->streaming)
+			tell_event(connection,
+			    connection->json ? json_line : text_line);
 	}
+}
+
+static void
+unknown_command(struct control_connection *connection, const char *word)
+{
+	const char *nearest = commands_nearest(word);
+	char name[64];
+
+	log_escape(name, sizeof(name), word, strlen(word));
+	if (nearest != NULL)
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; did you mean \"%s\"?", name,
+		    nearest);
+	else
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; try \"help\"", name);
 }
 
 static void
 dispatch(struct control_connection *connection, int argc, char **argv)
 {
+	connection->as_is = false;
 	connection->json = argc > 0 && strcmp(argv[0], "json") == 0;
 	if (connection->json) {
 		argc--;
@@ -323,10 +427,7 @@ dispatch(struct control_connection *connection, int argc, char **argv)
 	}
 	const struct command *command = commands_find(argv[0]);
 	if (command == NULL) {
-		char name[64];
-		control_error(connection, CONTROL_UNKNOWN,
-		    "unknown command \"%s\"; try \"help\"",
-		    log_escape(name, sizeof(name), argv[0], strlen(argv[0])));
+		unknown_command(connection, argv[0]);
 		return;
 	}
 	if (command->right == RIGHT_CONTROL && !connection->privileged) {
@@ -383,6 +484,7 @@ run_next(struct control_connection *connection)
 	memcpy(line, connection->in, len);
 	line[len] = '\0';
 	connection->n_in -= len + 1;
+	connection->wait = WAIT_NOTHING;
 	memmove(connection->in, end + 1, connection->n_in);
 	if (memchr(line, '\0', len) != NULL)
 		refuse_line(connection, "a line has no NUL bytes");
@@ -392,33 +494,17 @@ run_next(struct control_connection *connection)
 }
 
 static void
-on_more_work(void *arg)
-{
-	process(arg);
-}
-
-static void
 process(struct control_connection *connection)
 {
-	int n = 0;
-
 	connection->processing = true;
-	while (!connection->waiting && !connection->closing &&
-	    buffer_length(&connection->out) < BUSY_OUTPUT) {
-		if (n++ == COMMANDS_A_TURN) {
-			/* Others first. */
-			loop_timer_set(
-			    &connection->deadline, 0, on_more_work, connection);
-			connection->processing = false;
-			return;
-		}
+	for (int n = 0; n < COMMANDS_A_TURN && may_answer(connection); n++) {
 		if (!run_next(connection))
 			break;
 	}
 	connection->processing = false;
 	/* What an ended client leaves behind is no request. */
 	if (connection->ended && !connection->waiting &&
-	    memchr(connection->in, '\n', connection->n_in) == NULL)
+	    !has_request(connection))
 		connection->n_in = 0;
 	settle(connection);
 }
@@ -439,7 +525,7 @@ receive(struct control_connection *connection)
 	ssize_t n = recv(connection->fd, into, room, MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	if (n == -1 || (n == 0 && connection->streaming)) {
+	if (n == -1) {
 		drop(connection);
 		return false;
 	}
@@ -516,15 +602,30 @@ refuse_connection(int fd)
 		    CONNECTIONS_MAX, (unsigned long long)n);
 }
 
-/* The oldest that has nothing under way makes room. */
 static bool
-make_room(void)
+has_work(const struct control_connection *connection)
+{
+	return connection->waiting || connection->n_in > 0 ||
+	    buffer_length(&connection->out) > 0;
+}
+
+/* The oldest that has nothing under way makes room; for the operator, the
+ * oldest of somebody else does in any case. */
+static bool
+make_room(int fd)
 {
 	struct control_connection *connection;
 
 	TAILQ_FOREACH (connection, &control.connections, entry) {
-		if (connection->waiting || connection->n_in > 0 ||
-		    buffer_length(&connection->out) > 0)
+		if (has_work(connection))
+			continue;
+		drop(connection);
+		return true;
+	}
+	if (!is_privileged(fd))
+		return false;
+	TAILQ_FOREACH (connection, &control.connections, entry) {
+		if (connection->privileged)
 			continue;
 		drop(connection);
 		return true;
@@ -562,7 +663,7 @@ on_listener(void *arg, uint32_t events)
 				pause_listening();
 			return;
 		}
-		if (control.n < CONNECTIONS_MAX || make_room())
+		if (control.n < CONNECTIONS_MAX || make_room(fd))
 			add_connection(fd);
 		else
 			refuse_connection(fd);

@@ -22,19 +22,24 @@ bool
 control_open(const struct daemon_config *daemon, char *why, size_t why_size);
 void control_close(void);
 
-/* A line to everybody who asked for events; STAMP in front is the caller's. */
-void control_tell_event(const char *line);
+/* A line, newline included, to everybody who asked for events: one for people,
+ * or one JSON object. */
+void control_tell_event(const char *text_line, const char *json_line);
 
 /*
  * For commands. A command answers its connection exactly once, by
  * control_ok(), control_error(), control_report() or control_stream(): at
- * once, or after control_defer() whenever it can.
+ * once, or after control_defer() whenever it can. An answer only fills
+ * memory: no other command runs within it and the connection stays.
  */
 typedef void
 command_function(struct control_connection *connection, int argc, char **argv);
 
-/* Body of the reply, written before control_ok() or control_error(). */
+/* Body of the reply, written before control_ok() or control_error(). Lines of
+ * text become a JSON object when JSON was asked for, unless control_as_is()
+ * says that they are what was asked for. */
 struct buffer *control_body(struct control_connection *connection);
+void control_as_is(struct control_connection *connection);
 
 void control_ok(struct control_connection *connection, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -45,6 +50,10 @@ control_error(struct control_connection *connection, enum control_error code,
 /* OK with ROOT as the body, as text or as JSON as the asker wished. Takes the
  * reference of ROOT; NULL (out of memory) becomes an error. */
 void control_report(struct control_connection *connection, json_t *root);
+
+/* The same for an array of WHAT, of which text says when there are none. */
+void control_report_list(
+    struct control_connection *connection, json_t *rows, const char *what);
 
 /* The answer comes later. CANCEL is called with the connection when the asker
  * goes away before; then nothing may be answered any more. */
@@ -66,5 +75,7 @@ struct command {
 extern const struct command commands[];
 extern const size_t commands_count;
 const struct command *commands_find(const char *name);
+/* The one that NAME was probably meant to be, or NULL. */
+const char *commands_nearest(const char *name);
 
 #endif

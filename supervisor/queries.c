@@ -14,8 +14,8 @@
 #include "supervisor/queries.h"
 #include "supervisor/supervisor.h"
 
-#define ANSWER_MS 2000	 /* a worker that takes longer is left out */
-#define ROWS_MAX  100000 /* of one question; a worker may say anything */
+#define ANSWER_MS 2000	/* a worker that takes longer is left out */
+#define ROWS_MAX  50000 /* of one question; a worker may say anything */
 
 enum query_kind { QUERY_LIST = 0, QUERY_CLOSE };
 
@@ -28,6 +28,8 @@ struct query {
 	struct timer deadline;
 	const char *service; /* NULL: all */
 	bool found;	     /* QUERY_CLOSE */
+	size_t n_left_out;   /* rows over ROWS_MAX */
+	size_t n_unasked;    /* workers that could not be asked */
 	/* The pids that have not answered yet. */
 	pid_t *pending;
 	size_t n_pending;
@@ -57,20 +59,42 @@ cancel(struct control_connection *connection)
 	}
 }
 
+/* A list that is not whole says so. */
+static void
+tell_gaps(
+    struct control_connection *connection, size_t n_mute, size_t n_left_out)
+{
+	bool text = !control_wants_json(connection);
+
+	if (n_mute > 0) {
+		log_warn("%zu workers did not tell their connections", n_mute);
+		if (text)
+			buffer_printf(control_body(connection),
+			    "(%zu workers did not tell theirs)\n", n_mute);
+	}
+	if (n_left_out > 0) {
+		log_warn("%zu connections are not listed: only %d are",
+		    n_left_out, ROWS_MAX);
+		if (text)
+			buffer_printf(control_body(connection),
+			    "(%zu more than the %d here)\n", n_left_out,
+			    ROWS_MAX);
+	}
+}
+
 static void
 conclude(struct query *query)
 {
 	struct control_connection *connection = query->connection;
 	json_t *rows = json_incref(query->rows);
 	bool found = query->found, list = query->kind == QUERY_LIST;
-	size_t n_mute = query->n_pending;
+	size_t n_mute = query->n_pending + query->n_unasked;
+	size_t n_left_out = query->n_left_out;
 
 	query_free(query);
 	if (list) {
-		if (n_mute > 0)
-			log_warn("%zu workers did not tell their connections",
-			    n_mute);
-		control_report(connection, rows);
+		tell_gaps(connection, n_mute, n_left_out);
+		control_report_list(connection, rows, "connections");
 		return;
 	}
 	json_decref(rows);
@@ -171,9 +195,13 @@ ask_list(struct worker_handle *worker, void *arg)
 			return;
 		list.service = (uint64_t)index;
 	}
-	if (expect(query, worker->pid) &&
-	    !worker_handle_send(worker, MESSAGE_LIST, &list, sizeof(list), -1))
+	if (!expect(query, worker->pid))
+		query->n_unasked++;
+	else if (!worker_handle_send(
+		     worker, MESSAGE_LIST, &list, sizeof(list), -1)) {
 		query->n_pending--;
+		query->n_unasked++;
+	}
 }
 
 static void
@@ -304,7 +332,8 @@ row_object(const struct worker_handle *worker, const struct message_row *row)
 	    "local", local, "state", state_name(row->state), "age_ms",
 	    (json_int_t)row->age_ms, "idle_ms", (json_int_t)row->idle_ms,
 	    "bytes_in", (json_int_t)row->bytes_in, "bytes_out",
-	    (json_int_t)row->bytes_out, "unsent", (json_int_t)row->unsent);
+	    (json_int_t)row->bytes_out, "unsent_bytes",
+	    (json_int_t)row->unsent);
 }
 
 void
@@ -312,9 +341,17 @@ queries_row(struct worker_handle *worker, const struct message_row *row)
 {
 	struct query *query = find(row->request, worker);
 
-	if (query == NULL || json_array_size(query->rows) >= ROWS_MAX)
+	if (query == NULL || query->kind != QUERY_LIST)
 		return;
-	json_array_append_new(query->rows, row_object(worker, row));
+	if (json_array_size(query->rows) >= ROWS_MAX) {
+		query->n_left_out++;
+		return;
+	}
+	json_t *object = row_object(worker, row);
+	/* The ID tells the worker, and a terminal has only so many columns. */
+	if (!control_wants_json(query->connection))
+		json_object_del(object, "worker");
+	json_array_append_new(query->rows, object);
 }
 
 void
@@ -322,7 +359,7 @@ queries_list_end(struct worker_handle *worker, const struct message_list *end)
 {
 	struct query *query = find(end->request, worker);
 
-	if (query != NULL)
+	if (query != NULL && query->kind == QUERY_LIST)
 		answered(query, worker->pid);
 }
 

@@ -14,16 +14,110 @@
 
 #define CELL_MAX 512 /* bytes of one value as text */
 
-static const char *
-cell_text(const json_t *value, char *buf, size_t size)
+enum unit { UNIT_NONE = 0, UNIT_MS, UNIT_SECONDS, UNIT_BYTES };
+
+static const struct {
+	const char *suffix;
+	enum unit unit;
+} suffixes[] = {
+	{ "_ms", UNIT_MS },
+	{ "_seconds", UNIT_SECONDS },
+	{ "_bytes", UNIT_BYTES },
+};
+
+/* The unit that the name KEY tells, and how much of the name is left. */
+static enum unit
+unit_of(const char *key, size_t *len)
 {
+	*len = strlen(key);
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t n = strlen(suffixes[i].suffix);
+		if (*len <= n ||
+		    strcmp(key + *len - n, suffixes[i].suffix) != 0)
+			continue;
+		*len -= n;
+		return suffixes[i].unit;
+	}
+	return strncmp(key, "bytes_", 6) == 0 ? UNIT_BYTES : UNIT_NONE;
+}
+
+void
+report_bytes(int64_t bytes, char *buf, size_t size)
+{
+	static const char units[] = "KMGTPE";
+	double value = (double)bytes;
+	const char *unit = units;
+
+	if (bytes < 1024) {
+		snprintf(buf, size, "%lld", (long long)bytes);
+		return;
+	}
+	/* 1023.99K would be printed as 1024K. */
+	for (value /= 1024; value >= 1023.5 && unit[1] != '\0'; unit++)
+		value /= 1024;
+	snprintf(buf, size, value < 9.95 ? "%.1f%c" : "%.0f%c", value, *unit);
+}
+
+void
+report_duration(int64_t ms, char *buf, size_t size)
+{
+	static const struct {
+		long long seconds;
+		char name, below;
+	} units[] = { { 86400, 'd', 'h' }, { 3600, 'h', 'm' },
+		{ 60, 'm', 's' } };
+	static const long long parts[] = { 3600, 60, 1 };
+	long long seconds = ms / 1000;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (seconds < units[i].seconds)
+			continue;
+		snprintf(buf, size, "%lld%c%02lld%c",
+		    seconds / units[i].seconds, units[i].name,
+		    seconds % units[i].seconds / parts[i], units[i].below);
+		return;
+	}
+	if (ms > 0 && ms < 1000)
+		snprintf(buf, size, "%lldms", (long long)ms);
+	else
+		snprintf(buf, size, "%llds", seconds);
+}
+
+static void
+integer_text(const char *key, int64_t number, char *buf, size_t size)
+{
+	size_t len;
+
+	switch (unit_of(key, &len)) {
+	case UNIT_MS:
+		report_duration(number, buf, size);
+		break;
+	case UNIT_SECONDS:
+		/* A hostile counter may be anything. */
+		report_duration(
+		    number > INT64_MAX / 1000 ? INT64_MAX : number * 1000, buf,
+		    size);
+		break;
+	case UNIT_BYTES:
+		report_bytes(number, buf, size);
+		break;
+	case UNIT_NONE:
+		snprintf(buf, size, "%lld", (long long)number);
+		break;
+	}
+}
+
+static const char *
+cell_text(const json_t *object, const char *key, char *buf, size_t size)
+{
+	const json_t *value = json_object_get(object, key);
+
 	if (json_is_string(value))
 		return json_string_value(value);
 	if (json_is_integer(value))
-		snprintf(
-		    buf, size, "%lld", (long long)json_integer_value(value));
+		integer_text(key, json_integer_value(value), buf, size);
 	else if (json_is_real(value))
-		snprintf(buf, size, "%.3f", json_real_value(value));
+		snprintf(buf, size, "%.2f", json_real_value(value));
 	else if (json_is_boolean(value))
 		strlcpy(buf, json_is_true(value) ? "yes" : "no", size);
 	else
@@ -34,18 +128,33 @@ cell_text(const json_t *value, char *buf, size_t size)
 static int
 width_of_column(const json_t *rows, const char *key)
 {
-	size_t width = strlen(key), i;
+	size_t width, i;
 	const json_t *row;
 	char buf[CELL_MAX];
 
+	unit_of(key, &width);
 	json_array_foreach(rows, i, row)
 	{
-		size_t len = strlen(
-		    cell_text(json_object_get(row, key), buf, sizeof(buf)));
+		size_t len = strlen(cell_text(row, key, buf, sizeof(buf)));
 		if (len > width)
 			width = len;
 	}
 	return (int)width;
+}
+
+/* Numbers stand to the right, also where some rows have none. */
+static bool
+is_number_column(const json_t *rows, const char *key)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (json_is_number(json_object_get(row, key)))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -66,12 +175,35 @@ append_heading(
     struct buffer *out, const char *key, int width, bool right, bool last)
 {
 	char heading[64];
-	size_t i = 0;
+	size_t len, i = 0;
 
-	for (; i < sizeof(heading) - 1 && key[i] != '\0'; i++)
+	unit_of(key, &len);
+	for (; i < sizeof(heading) - 1 && i < len; i++)
 		heading[i] = (char)toupper((unsigned char)key[i]);
 	heading[i] = '\0';
 	append_padded(out, heading, width, right, last);
+}
+
+struct column {
+	int width;
+	bool right;
+};
+
+static void
+append_row(const json_t *row, json_t *first, const struct column *columns,
+    struct buffer *out)
+{
+	size_t n = json_object_size(first), i = 0;
+	char buf[CELL_MAX];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(first, key, value)
+	{
+		append_padded(out, cell_text(row, key, buf, sizeof(buf)),
+		    columns[i].width, columns[i].right, i + 1 == n);
+		i++;
+	}
 }
 
 /* Columns are written one row after the other; widths are found first. */
@@ -79,50 +211,40 @@ static void
 table_text(const json_t *rows, struct buffer *out)
 {
 	json_t *first = json_array_get(rows, 0), *value;
-	size_t n = json_object_size(first), column = 0, i;
-	int *widths = calloc(n + 1, sizeof(*widths));
+	size_t n = json_object_size(first), i = 0;
+	struct column *columns = calloc(n + 1, sizeof(*columns));
 	const json_t *row;
 	const char *key;
-	char buf[CELL_MAX];
 
-	if (widths == NULL) {
+	if (columns == NULL) {
 		out->failed = true;
 		return;
 	}
 	json_object_foreach(first, key, value)
 	{
-		widths[column] = width_of_column(rows, key);
-		append_heading(out, key, widths[column], json_is_number(value),
-		    column + 1 == n);
-		column++;
+		columns[i].width = width_of_column(rows, key);
+		columns[i].right = is_number_column(rows, key);
+		append_heading(
+		    out, key, columns[i].width, columns[i].right, i + 1 == n);
+		i++;
 	}
-	json_array_foreach(rows, i, row)
-	{
-		column = 0;
-		json_object_foreach(first, key, value)
-		{
-			const char *text = cell_text(
-			    json_object_get(row, key), buf, sizeof(buf));
-			append_padded(out, text, widths[column],
-			    json_is_number(value), column + 1 == n);
-			column++;
-		}
-	}
-	free(widths);
+	json_array_foreach(rows, i, row) append_row(row, first, columns, out);
+	free(columns);
 }
 
 static size_t
 widest_key(json_t *object)
 {
-	size_t widest = 0;
+	size_t widest = 0, len;
 	const char *key;
 	json_t *value;
 
 	json_object_foreach(object, key, value)
 	{
-		if (!json_is_array(value) && !json_is_object(value) &&
-		    strlen(key) > widest)
-			widest = strlen(key);
+		if (json_is_array(value) || json_is_object(value))
+			continue;
+		unit_of(key, &len);
+		widest = len > widest ? len : widest;
 	}
 	return widest;
 }
@@ -134,13 +256,15 @@ object_text(const json_t *root, struct buffer *out)
 	int width = (int)widest_key(object);
 	const char *key;
 	char buf[CELL_MAX];
+	size_t len;
 
 	json_object_foreach(object, key, value)
 	{
 		if (json_is_array(value) || json_is_object(value))
 			continue;
-		buffer_printf(out, "%-*s  %s\n", width, key,
-		    cell_text(value, buf, sizeof(buf)));
+		unit_of(key, &len);
+		buffer_printf(out, "%-*.*s  %s\n", width, (int)len, key,
+		    cell_text(object, key, buf, sizeof(buf)));
 	}
 	json_object_foreach(object, key, value)
 	{

@@ -116,6 +116,26 @@ show_status(void)
 	    (json_int_t)supervisor.n_reload_failures, "pools", show_pools());
 }
 
+void
+show_last_exits_apart(json_t *status)
+{
+	json_t *exits = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "pools"), i, row)
+	{
+		const char *last =
+		    json_string_value(json_object_get(row, "last_exit"));
+		if (last != NULL && strcmp(last, "-") != 0)
+			json_array_append_new(exits,
+			    json_pack("{s:O, s:s}", "pool",
+				json_object_get(row, "pool"), "last_exit",
+				last));
+		json_object_del(row, "last_exit");
+	}
+	json_object_set_new(status, "last exits", exits);
+}
+
 static json_t *
 queue_number(bool known, unsigned number)
 {
@@ -133,7 +153,7 @@ listener_row(const struct listener_use *use)
 	    use->listener->text, "service", use->service->name, "handler",
 	    use->service->handler, "queue", queue_number(known, queue.waiting),
 	    "limit", queue_number(known, queue.limit), "drops",
-	    queue_number(known && datagrams, queue.drops), "queue_unit",
+	    queue_number(known && datagrams, queue.drops), "unit",
 	    datagrams ? "bytes" : "connections");
 }
 

@@ -16,6 +16,10 @@ json_t *show_listeners(void); /* array, a row a socket */
 /* Array, a row a slot in use; of POOL, or of all when NULL. */
 json_t *show_workers(struct pool *pool);
 
+/* Takes what is too long for a column out of the table of pools of
+ * show_status() into one of its own, for people. */
+void show_last_exits_apart(json_t *status);
+
 /* CPU time in ms and resident memory in bytes of a process, from /proc; false
  * when it is gone. */
 bool show_usage(pid_t pid, int64_t *cpu_ms, int64_t *rss_bytes);

@@ -4,6 +4,7 @@
  * totals.c and show.c, here it is only put in order.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "supervisor/report.h"
 #include "supervisor/show.h"
@@ -157,19 +158,108 @@ brief_row(const struct service_config *service, const struct service_sum *sum)
 	    (json_int_t)c->datagrams_out, "dropped", (json_int_t)dropped);
 }
 
+static void
+add_cause(json_t *rows, const char *kind, const char *of, const char *counter,
+    const char *cause, uint64_t count)
+{
+	if (count > 0)
+		json_array_append_new(rows,
+		    json_pack("{s:s, s:s, s:s, s:s, s:I}", "of", kind, "name",
+			of, "counter", counter, "cause", cause, "count",
+			(json_int_t)count));
+}
+
 /* Causes and reasons that have happened, a row each. */
 static void
-add_causes(json_t *rows, const struct service_config *service,
+add_service_causes(json_t *rows, const struct service_config *service,
     const struct service_counters *counters)
 {
-#define ROW(field, family, label, value, help)                            \
-	if (label[0] != '\0' && counters->field > 0)                      \
-		json_array_append_new(rows,                               \
-		    json_pack("{s:s, s:s, s:s, s:I}", "service",          \
-			service->name, "counter", family, "cause", value, \
-			"count", (json_int_t)counters->field));
+#define ROW(field, family, label, value, help)                           \
+	if (label[0] != '\0')                                            \
+		add_cause(rows, "service", service->name, family, value, \
+		    counters->field);
 	SERVICE_COUNTERS(ROW)
 #undef ROW
+	add_cause(rows, "service", service->name, "limit_reached_total", "-",
+	    counters->limit_reached);
+}
+
+static void
+add_pool_causes(json_t *rows, const struct pool *pool)
+{
+	struct worker_counters sum;
+
+	totals_workers(pool, &sum);
+#define ROW(field, family, help) \
+	add_cause(rows, "pool", pool->name, family, "-", sum.field);
+	WORKER_COUNTERS(ROW)
+#undef ROW
+}
+
+static json_t *
+all_causes(void)
+{
+	const struct config *config = supervisor.config;
+	json_t *rows = json_array();
+	const struct pool *pool;
+	struct service_sum sum;
+
+	for (size_t i = 0; config != NULL && i < config->n_services; i++) {
+		totals_service(
+		    &supervisor.pools, config->services[i]->name, &sum);
+		add_service_causes(rows, config->services[i], &sum.counters);
+	}
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		add_pool_causes(rows, pool);
+	return rows;
+}
+
+static json_t *
+brief_services(void)
+{
+	const struct config *config = supervisor.config;
+	json_t *rows = json_array();
+	struct service_sum sum;
+
+	for (size_t i = 0; config != NULL && i < config->n_services; i++) {
+		totals_service(
+		    &supervisor.pools, config->services[i]->name, &sum);
+		json_array_append_new(
+		    rows, brief_row(config->services[i], &sum));
+	}
+	return rows;
+}
+
+/* What stands among the causes is left out. */
+static json_t *
+brief_pools(void)
+{
+	json_t *rows = all_pools(), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+#define DROP(field, ...) json_object_del(row, #field);
+		WORKER_COUNTERS(DROP)
+#undef DROP
+	}
+	return rows;
+}
+
+static void
+text_head(struct buffer *out)
+{
+	char why[160], uptime[24];
+	const char *not_ready = supervisor_not_ready(why, sizeof(why));
+
+	report_duration(
+	    loop_now_ms() - supervisor.started_ms, uptime, sizeof(uptime));
+	buffer_printf(out,
+	    "preforkd %s (pid %d) up %s, configuration %llu, %s%s\n",
+	    PREFORKD_VERSION, (int)getpid(), uptime,
+	    (unsigned long long)supervisor.generation,
+	    not_ready == NULL ? "ready" : "NOT READY: ",
+	    not_ready == NULL ? "" : not_ready);
 }
 
 static void
@@ -178,31 +268,20 @@ text_section(const char *title, json_t *rows, struct buffer *out)
 	if (rows == NULL)
 		out->failed = true;
 	if (json_array_size(rows) > 0) {
-		buffer_printf(
-		    out, "%s%s\n", buffer_length(out) > 0 ? "\n" : "", title);
+		buffer_printf(out, "\n%s\n", title);
 		report_text(rows, out);
-	}
+	} else
+		buffer_printf(out, "\nno %s\n", title);
 	json_decref(rows);
 }
 
 void
 stats_text(struct buffer *out)
 {
-	json_t *brief = json_array(), *causes = json_array();
-
-	for (size_t i = 0;
-	     supervisor.config != NULL && i < supervisor.config->n_services;
-	     i++) {
-		const struct service_config *service =
-		    supervisor.config->services[i];
-		struct service_sum sum;
-		totals_service(&supervisor.pools, service->name, &sum);
-		json_array_append_new(brief, brief_row(service, &sum));
-		add_causes(causes, service, &sum.counters);
-	}
-	text_section("services", brief, out);
-	text_section("causes", causes, out);
-	text_section("pools", all_pools(), out);
+	text_head(out);
+	text_section("services", brief_services(), out);
+	text_section("causes", all_causes(), out);
+	text_section("pools", brief_pools(), out);
 	text_section("workers", show_workers(NULL), out);
 	text_section("listeners", show_listeners(), out);
 }

@@ -222,11 +222,13 @@ pool_exits(struct buffer *out)
 		for (int i = 1; i < POOL_EXIT_SIGNALS; i++) {
 			if (pool->n_killed[i] == 0)
 				continue;
+			char number[16];
 			const char *name = sigabbrev_np(i);
+			snprintf(number, sizeof(number), "%d", i);
 			buffer_printf(out,
 			    "preforkd_worker_exits_total{pool=\"%s\","
 			    "signal=\"%s\"} %" PRIu64 "\n",
-			    pool->name, name == NULL ? "RT" : name,
+			    pool->name, name == NULL ? number : name,
 			    pool->n_killed[i]);
 		}
 	}

@@ -1,0 +1,771 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# The control socket: every command with its effect and its errors, the framing
+# of requests and replies, clients that misbehave, and who may do what.
+
+setup() {
+	load helpers
+	common_setup
+}
+
+teardown() {
+	common_teardown
+}
+
+# --- verbs -------------------------------------------------------------------
+
+# raw: sends standard input as it is and prints everything that comes back.
+raw() {
+	timeout 10 socat -t 5 - "unix:$SOCKET"
+}
+
+# ask COMMAND: the whole reply, with status line and dot.
+ask() {
+	raw <<<"$1"
+}
+
+# Lines of a reply to standard input that are status lines.
+n_replies() {
+	raw | grep -c -E '^(OK|ERROR)'
+}
+
+# Prints the milliseconds that COMMAND takes.
+milliseconds() {
+	local begin=${EPOCHREALTIME/./}
+	"$@" >/dev/null || return
+	echo $(((${EPOCHREALTIME/./} - begin) / 1000))
+}
+
+# KiB that a client may cost; a sanitizer keeps freed memory for a while.
+memory_bound() {
+	if is_sanitized; then echo 65536; else echo 4096; fi
+}
+
+resident_kib() {
+	awk '/^VmRSS/ { print $2 }' "/proc/$SERVER/status"
+}
+
+n_control_connections() {
+	echo $(($(n_descriptors "$SERVER") - DESCRIPTORS))
+}
+
+control_connections_are() {
+	[ "$(n_control_connections)" = "$1" ]
+}
+
+# python COMMANDS: with a function connect() and the path of the socket.
+python() {
+	timeout 30 python3 -c "
+import os, select, socket, sys, time
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect('$SOCKET')
+    s.settimeout(20)
+    return s
+def rest(s):
+    got = b''
+    while True:
+        try: part = s.recv(65536)
+        except ConnectionResetError: part = b''
+        if not part: return got
+        got += part
+$1"
+}
+
+# The folders of a test are for its user only.
+let_others_in() {
+	chmod 0711 "$DIR" "$DIR/.." "$DIR/../.."
+}
+
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# --- commands ----------------------------------------------------------------
+
+@test "control: ping, version and health answer on the status line" {
+	write_echo_config
+	start_server
+	run -0 ask ping
+	assert_output $'OK pong 1\n.'
+	run -0 ask version
+	assert_output --regexp $'^OK preforkd [0-9.]+\n\.$'
+	run -0 ask health
+	assert_output $'OK ready\n.'
+}
+
+@test "control: help tells every command, and about one" {
+	write_echo_config
+	start_server
+	run -0 ask help
+	assert_line --index 0 OK
+	assert_line --index 1 --regexp '^COMMAND +HELP$'
+	local name
+	for name in help ping version status health stats listeners workers \
+		connections config events reload restart drain resume close \
+		log stop; do
+		assert_line --regexp "^$name( .*)?  [a-z]"
+	done
+	assert_line --index -1 .
+	assert_equal "${#lines[@]}" 21
+	run -0 ask "help close"
+	assert_line --regexp '^close ID +close the connection with that ID$'
+	assert_equal "${#lines[@]}" 4
+	run -0 ask "help nonsense"
+	assert_line --index 0 --partial 'ERROR argument "nonsense"'
+}
+
+@test "control: status tells the daemon and its pools" {
+	write_echo_config
+	start_server
+	run -0 ask status
+	assert_line --regexp '^state +running$'
+	assert_line --regexp "^pid +$SERVER\$"
+	assert_line --regexp "^file +$CONFIG\$"
+	assert_line --regexp '^uptime +[0-9]+s$|^uptime +[0-9]+ms$'
+	assert_line --regexp '^default +ready +1 +2 +2 +0 +0 +0 +0$'
+	run -0 jq -r '.state, .ready, .pools[0].workers' <(ctl_json status)
+	assert_output $'running\ntrue\n2'
+	kill -KILL "$(worker_pid 1)"
+	wait_until 5 ready_workers_are 2
+	run -0 ask status
+	assert_line --regexp '^default +worker default/1 .*signal 9 \(KILL\)'
+}
+
+@test "control: drain makes health fail and goes on serving, resume ends it" {
+	write_echo_config
+	start_server
+	run -0 ask drain
+	assert_line --index 0 --partial "OK reporting not ready"
+	run -0 ask health
+	assert_output $'ERROR failed not ready: draining\n.'
+	run -0 tcp "$(port echo)" <<<"still here"
+	assert_output "still here"
+	run -0 ask resume
+	assert_output $'OK reporting ready again\n.'
+	run -0 ask health
+	assert_output $'OK ready\n.'
+}
+
+@test "control: workers sets their number, absolute and relative" {
+	write_echo_config
+	start_server
+	run -0 ask "workers default 3"
+	assert_output $'OK pool default: 3 workers wanted\n.'
+	wait_until 5 ready_workers_are 3
+	run -0 ask "workers default +2"
+	assert_output $'OK pool default: 5 workers wanted\n.'
+	wait_until 5 ready_workers_are 5
+	run -0 ask "workers default -4"
+	assert_output $'OK pool default: 1 workers wanted\n.'
+	wait_until 5 ready_workers_are 1
+	local word
+	for word in 0 -1 +9999999 x 1x ++1 +-1 "" 99999999999999999999; do
+		[ -n "$word" ] || continue
+		run -0 ask "workers default $word"
+		assert_line --index 0 --partial 'ERROR argument "'
+	done
+	ready_workers_are 1
+	run -0 ask "workers nonsense"
+	assert_output $'ERROR argument there is no pool "nonsense"\n.'
+	run -0 ask "workers default"
+	assert_line --regexp '^default/1 +[0-9]+ +ready '
+}
+
+@test "control: restart replaces the workers, of one pool or of all" {
+	write_echo_config
+	start_server
+	local before
+	before=$(worker_pids)
+	run -0 ask "restart default"
+	assert_output $'OK restart done, configuration 2 in force\n.'
+	run ! grep -xF "$before" <(worker_pids)
+	ready_workers_are 2
+	run -0 ask restart
+	assert_output $'OK restart done, configuration 3 in force\n.'
+	run -0 ask "restart nonsense"
+	assert_output $'ERROR argument there is no pool "nonsense"\n.'
+}
+
+@test "control: reload answers when it is decided; plan only tells" {
+	write_echo_config "" "workers = 2"
+	start_server
+	run -0 ask "reload plan"
+	assert_output $'OK\nnothing changes\n.'
+	set_setting workers 3
+	run -0 ask "reload plan"
+	assert_line --partial "workers: 2 -> 3"
+	ready_workers_are 2
+	run -0 ask reload
+	assert_output $'OK reload done, configuration 2 in force\n.'
+	wait_until 5 ready_workers_are 3
+	run -0 ask "reload nonsense"
+	assert_line --index 0 --partial 'ERROR argument "nonsense" is not possible'
+}
+
+@test "control: log sets the level and opens the files anew" {
+	write_echo_config "log = $DIR/preforkd.log"
+	start_server
+	ctl ping
+	run -0 ask "log error"
+	assert_output $'OK log level error\n.'
+	mv "$DIR/preforkd.log" "$DIR/preforkd.log.1"
+	run -0 ask "log debug"
+	run -0 ask "log reopen"
+	assert_output $'OK log files opened anew\n.'
+	assert_file_exist "$DIR/preforkd.log"
+	run -0 ask "log nonsense"
+	assert_line --index 0 --partial 'ERROR argument "nonsense"'
+	run -0 ask "log"
+	assert_line --index 0 --partial "ERROR argument usage: log reopen|debug"
+}
+
+@test "control: config prints what is in force, and it can be read again" {
+	write_echo_config
+	start_server
+	ask config | sed -e '1d' -e '$d' >"$DIR/again.ini"
+	run -0 grep -x 'workers = 2' "$DIR/again.ini"
+	run -0 "$PREFORKD" -t -c "$DIR/again.ini"
+}
+
+@test "control: stop stops" {
+	write_echo_config
+	start_server
+	run -0 ask stop
+	assert_output $'OK stopping\n.'
+	wait_gone "$SERVER"
+}
+
+@test "control: stop now does not wait for connections" {
+	write_echo_config
+	set_setting drain_timeout 30s
+	start_server
+	hold fd "$(port echo)"
+	echoes "$fd"
+	run -0 ask "stop now"
+	assert_output $'OK stopping at once\n.'
+	wait_gone "$SERVER" 5
+}
+
+@test "control: an unknown command gets a suggestion" {
+	write_echo_config
+	start_server
+	run -0 ask stauts
+	assert_line --index 0 --regexp '^ERROR unknown .* did you mean "stat[a-z]+"\?$'
+	run -0 ask conn
+	assert_line --index 0 --partial 'did you mean "connections"?'
+	run -0 ask xyzzy
+	assert_output $'ERROR unknown unknown command "xyzzy"; try "help"\n.'
+	run -0 ask ""
+	assert_output $'ERROR unknown no command; try "help"\n.'
+	run -0 ask json
+	assert_output $'ERROR unknown no command; try "help"\n.'
+	run -0 ask $'\e[31mred'
+	refute_output --partial $'\e'
+}
+
+@test "control: too many words are refused with the usage" {
+	write_echo_config
+	start_server
+	local command
+	for command in "help a b" "ping a" "version a" "status a" "health a" \
+		"stats a b" "listeners a" "workers a b c" "connections a b" \
+		"config a" "events a" "reload a b" "restart a b" "drain a" \
+		"resume a" "close" "close a b" "log a b" "stop a b"; do
+		run -0 ask "$command"
+		assert_line --index 0 --partial "ERROR argument usage: ${command%% *}"
+		assert_line --index 1 .
+	done
+	run -0 ask "stats nonsense"
+	assert_line --index 0 --partial 'usage: stats [text|json|prometheus]'
+	run -0 ask "stop nonsense"
+	assert_line --index 0 --partial 'usage: stop [now]'
+	run -0 ask "connections nonsense"
+	assert_output $'ERROR argument there is no service "nonsense"\n.'
+	run -0 ask "ping a b c d e f g h i j k l m n o p"
+	assert_output $'ERROR argument at most 16 words\n.'
+	run -0 ask health
+	assert_output $'OK ready\n.'
+}
+
+@test "control: json in front of every command gives JSON" {
+	write_echo_config "log = $DIR/preforkd.log"
+	start_server
+	local command
+	for command in help "help ping" ping version status health stats \
+		listeners workers "workers default" "workers default +1" \
+		connections "connections echo" config "reload plan" reload \
+		restart drain resume "log reopen" "log debug" stop; do
+		ask "json $command" >"$DIR/reply"
+		run -0 head -n 1 "$DIR/reply"
+		assert_output --regexp '^OK'
+		run -0 tail -n 1 "$DIR/reply"
+		assert_output .
+		run -0 jq -e 'type' <(sed -e 1d -e '$d' "$DIR/reply")
+	done
+	wait_gone "$SERVER"
+}
+
+@test "control: empty lists say so" {
+	write_echo_config
+	start_server
+	run -0 ask connections
+	assert_output $'OK\nno connections\n.'
+	run -0 jq -c . <(ctl_json connections)
+	assert_output '[]'
+}
+
+@test "control: close needs an ID of the list" {
+	write_echo_config
+	start_server
+	local id
+	for id in x 1 1. .1 1.x 0.1 -1.1 1.-1 99999999999.1 1.2.3 \
+		1.99999999999999999999 "$(printf '1%.0s' {1..60}).1"; do
+		run -0 ask "close $id"
+		assert_line --index 0 --partial "ERROR argument an ID is"
+	done
+	# Well-formed, but of nobody: not of another process either.
+	for id in 1.1 "$SERVER.1" "$(worker_pid 1).4711"; do
+		run -0 ask "close $id"
+		assert_output $'ERROR failed there is no such connection\n.'
+	done
+}
+
+# --- framing -----------------------------------------------------------------
+
+@test "framing: requests follow one another on a connection" {
+	write_echo_config
+	start_server
+	run -0 raw <<-END
+		ping
+		connections
+		nonsense
+		ping
+	END
+	assert_output - <<-END
+		OK pong 1
+		.
+		OK
+		no connections
+		.
+		ERROR unknown unknown command "nonsense"; try "help"
+		.
+		OK pong 1
+		.
+	END
+}
+
+@test "framing: everything pipelined before a half-close is answered in order" {
+	write_echo_config
+	start_server
+	run -0 n_replies < <(yes ping | head -n 5000)
+	assert_output 5000
+	# Long answers, and answers that come late, in between.
+	run -0 n_replies < <(yes $'stats\nconnections\nversion' | head -n 900)
+	assert_output 900
+	run -0 raw < <(printf 'reload\nping\nrestart\nping\n')
+	assert_output - <<-END
+		OK reload done, configuration 2 in force
+		.
+		OK pong 2
+		.
+		OK restart done, configuration 3 in force
+		.
+		OK pong 3
+		.
+	END
+}
+
+@test "framing: pipelined without a half-close, and in pieces of a byte" {
+	write_echo_config
+	start_server
+	run -0 python "
+s = connect()
+n = 700
+s.sendall(b'stats\n' * n)
+got = b''
+while got.count(b'\n.\n') < n:
+    part = s.recv(65536)
+    assert part, 'closed after %d' % got.count(b'\n.\n')
+    got += part
+for c in b'reload\nping\nhealth\n':
+    s.sendall(bytes([c]))
+got = b''
+while got.count(b'\n.\n') < 3: got += s.recv(4096)
+print(got.decode(), end='')"
+	assert_output $'OK reload done, configuration 2 in force\n.\nOK pong 2\n.\nOK ready\n.'
+}
+
+@test "framing: a body line that begins with a dot gets one more" {
+	mkdir "$DIR/etc"
+	write_config "" "" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+	END
+	start_server
+	# The errors of a broken file are lines that tell its name.
+	cp "$CONFIG" "$DIR/good"
+	printf '\xef\xbb\xbf.dot\n' >>"$CONFIG"
+	LOG_ERRORS='preforkd.ini|reload failed'
+	run -0 ask "reload"
+	assert_line --index 0 --partial "ERROR config"
+	# No reply has a line with a single dot but its last.
+	assert_equal "$(grep -c -x '\.' <<<"$output")" 1
+	cp "$DIR/good" "$CONFIG"
+}
+
+@test "framing: CRLF, tabs and many blanks are taken" {
+	write_echo_config
+	start_server
+	run -0 raw < <(printf 'ping\r\n  workers \t default   2  \r\n')
+	assert_output $'OK pong 1\n.\nOK pool default: 2 workers wanted\n.'
+}
+
+@test "framing: a NUL byte ends the connection with an error" {
+	write_echo_config
+	start_server
+	run -0 raw < <(printf 'ping\npi\0ng\nping\n')
+	assert_output $'OK pong 1\n.\nERROR argument a line has no NUL bytes\n.'
+}
+
+@test "framing: a line has 4096 bytes at most" {
+	write_echo_config
+	start_server
+	# With its newline 4096: taken.
+	run -0 raw < <(printf '%-4095s\nping\n' ping)
+	assert_output $'OK pong 1\n.\nOK pong 1\n.'
+	run -0 raw < <(printf '%-4096s\nping\n' ping)
+	assert_output $'ERROR argument a line has at most 4096 bytes\n.'
+	run -0 ctl health
+}
+
+@test "framing: binary junk ends in an error, a megabyte of it too" {
+	write_echo_config
+	start_server
+	DESCRIPTORS=$(n_descriptors "$SERVER")
+	run -0 python "
+for i in range(10):
+    s = connect()
+    try: s.sendall(os.urandom(1000000))
+    except (BrokenPipeError, ConnectionResetError): pass
+    got = rest(s)
+    assert got.startswith(b'ERROR ') and got.endswith(b'\n.\n'), got
+    assert all(c == 10 or 32 <= c < 127 for c in got), got"
+	run -0 ctl health
+	wait_until 5 control_connections_are 0
+}
+
+@test "framing: half a command is dropped after its time, however it drips" {
+	write_echo_config
+	start_server
+	run -0 python "
+a, b = connect(), connect()
+a.sendall(b'sta')
+begin = time.monotonic()
+while True:
+    # One byte now and then gives no more time.
+    if select.select([a], [], [], 0.5)[0]: break
+    try: a.sendall(b'x')
+    except BrokenPipeError: break
+took = time.monotonic() - begin
+assert rest(a) == b'', 'an answer'
+assert 4 < took < 9, took
+# Whoever says nothing at all may stay longer.
+b.sendall(b'ping\n')
+assert b.recv(100).startswith(b'OK')"
+}
+
+@test "framing: a client that waits for a late answer has all its time" {
+	write_echo_config
+	start_server
+	# The first half of a line starts a deadline that the answer outlives.
+	kill -STOP "$(worker_pid 1)"
+	run -0 python "
+s = connect()
+s.sendall(b'conn')
+time.sleep(4)
+begin = time.monotonic()
+s.sendall(b'ections\nping\n')
+s.shutdown(socket.SHUT_WR)
+print(rest(s).decode(), end='')
+assert 1.5 < time.monotonic() - begin < 5"
+	kill -CONT "$(worker_pid 1)" "$(worker_pid 2)"
+	assert_line --index 0 OK
+	assert_line "(1 workers did not tell theirs)"
+	assert_line "OK pong 1"
+}
+
+# --- clients that misbehave --------------------------------------------------
+
+@test "hostile: who does not read answers costs little and is dropped" {
+	write_echo_config
+	start_server
+	DESCRIPTORS=$(n_descriptors "$SERVER")
+	local before
+	before=$(resident_kib)
+	background python "
+s = connect()
+s.setblocking(False)
+data = b'stats\n' * 2000
+while data:
+    if not select.select([], [s], [], 1)[1]: break
+    data = data[s.send(data):]
+s.settimeout(25)
+open('$DIR/full', 'w')
+time.sleep(25)"
+	wait_until 10 test -e "$DIR/full"
+	local i
+	for i in 1 2 3 4 5; do
+		run -0 milliseconds ctl ping
+		assert [ "$output" -lt 500 ]
+	done
+	assert [ $(($(resident_kib) - before)) -lt "$(memory_bound)" ]
+	wait_until 14 control_connections_are 0
+}
+
+@test "hostile: at most 32 connections; the oldest idle one makes room" {
+	write_echo_config
+	start_server
+	run -0 python "
+first = connect()
+first.sendall(b'ping\n')
+assert first.recv(100).startswith(b'OK')
+others = [connect() for _ in range(31)]
+for s in others:
+    s.sendall(b'ping\n')
+    assert s.recv(100).startswith(b'OK')
+more = [connect() for _ in range(8)]
+for s in more:
+    s.sendall(b'ping\n')
+    assert s.recv(100).startswith(b'OK')
+# The eight oldest are gone, the rest is there.
+for s in [first] + others[:7]:
+    assert rest(s) == b''
+for s in others[7:]:
+    s.sendall(b'ping\n')
+    assert s.recv(100).startswith(b'OK')"
+}
+
+@test "hostile: with 32 busy ones a newcomer is told so" {
+	write_echo_config
+	start_server
+	run -0 python "
+busy = [connect() for _ in range(32)]
+for s in busy:
+    s.sendall(b'events\n')
+    assert s.recv(100) == b'OK events follow\n'
+s = connect()
+got = rest(s)
+assert got == b'ERROR busy too many connections to the control socket\n.\n', got
+busy[0].close()
+s = connect()
+s.sendall(b'ping\n')
+assert s.recv(100).startswith(b'OK pong')"
+	log_has "control socket: more than 32 connections"
+}
+
+@test "hostile: 40 clients of another user do not keep the operator out" {
+	write_echo_config "control_mode = 0666"
+	let_others_in
+	start_server
+	background python "
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+all = []
+for i in range(32):
+    all.append(connect())
+    all[-1].sendall(b'events\n')
+    all[-1].recv(100)
+print('there', flush=True)
+time.sleep(20)" >"$DIR/there"
+	wait_until 10 grep -q there "$DIR/there"
+	run -0 ctl ping
+	assert_output "pong 1"
+	run -0 ctl stats
+}
+
+@test "hostile: clients that vanish within an answer leave nothing" {
+	write_echo_config
+	start_server
+	DESCRIPTORS=$(n_descriptors "$SERVER")
+	run -0 python "
+def ask(request, answered=False, ended=False):
+    s = connect()
+    # All at once, they may be too many.
+    try:
+        s.sendall(request)
+        if answered: s.recv(10)
+        if ended: s.shutdown(socket.SHUT_WR)
+    except (BrokenPipeError, ConnectionResetError): pass
+    s.close()
+for i in range(20): ask(b'stats\n' * 500, answered=True)
+for i in range(20): ask(b'connections\n' * 10)
+for i in range(20): ask(b'close 1.1\nevents\n')
+for i in range(5): ask(b'reload\nreload\nrestart\n')
+for i in range(5): ask(b'reload\n', ended=True)"
+	wait_until 10 control_connections_are 0
+	run -0 ctl reload
+	run -0 ctl health
+}
+
+@test "hostile: one that vanishes while its reload waits for workers" {
+	write_echo_config "start_timeout = 3s" "chroot = none"
+	start_server
+	local i
+	for i in 1 2 3; do
+		set_setting chroot none
+		sed -i 's/^drain_timeout = .*/drain_timeout = 4s/' "$CONFIG"
+		run -0 python "
+s = connect(); s.sendall(b'restart\nping\n'); s.close()
+t = connect(); t.sendall(b'connections\n'); t.close()"
+		run -0 ctl ping
+	done
+	wait_until 10 ctl health
+	run -0 ctl reload
+}
+
+@test "hostile: answers to several waiting clients, one of which has left" {
+	write_echo_config
+	start_server
+	kill -STOP "$(worker_pid 1)"
+	run -0 python "
+clients = [connect() for _ in range(10)]
+for s in clients: s.sendall(b'connections\nconnections\nping\n')
+for s in clients[::2]: s.close()
+for s in clients[1::2]:
+    s.shutdown(socket.SHUT_WR)
+for s in clients[1::2]:
+    got = rest(s)
+    assert got.count(b'\n.\n') == 3, got"
+	run kill -CONT "$(worker_pid 1)" "$(worker_pid 2)"
+	run -0 ctl health
+}
+
+# --- who may -----------------------------------------------------------------
+
+@test "rights: the socket is for its owner only, from the first moment" {
+	write_echo_config
+	let_others_in
+	start_server
+	run -0 stat -c '%a %U %G' "$SOCKET"
+	assert_output "600 $(id -un) $(id -gn)"
+	run -1 as_nobody "$PREFORKCTL" -s "$SOCKET" ping
+	assert_output --partial "Permission denied"
+}
+
+@test "rights: control_mode and control_group are exact" {
+	write_echo_config "control_mode = 0660\ncontrol_group = nogroup"
+	umask 000
+	start_server
+	run -0 stat -c '%a %G' "$SOCKET"
+	assert_output "660 nogroup"
+}
+
+@test "rights: others that the mode lets in may look, not touch" {
+	write_echo_config "control_mode = 0666"
+	let_others_in
+	start_server
+	local command
+	for command in help ping version status health stats listeners \
+		workers connections config; do
+		run -0 as_nobody "$PREFORKCTL" -s "$SOCKET" "$command"
+	done
+	for command in reload "reload plan" restart drain resume "close 1.1" \
+		"log debug" stop "stop now" "workers default +1"; do
+		# shellcheck disable=SC2086 # words
+		run -1 as_nobody "$PREFORKCTL" -s "$SOCKET" $command
+		assert_output --partial "is for root and the user of the daemon"
+	done
+	ready_workers_are 2
+	run -0 ctl health
+}
+
+@test "rights: the user who started it may do everything" {
+	local bin
+	bin=$DIR/bin
+	mkdir "$bin"
+	cp "$PREFORKD" "$PREFORKCTL" "$bin/"
+	write_echo_config
+	chown -R 65534:65534 "$DIR"
+	let_others_in
+	PREFORKD=$bin/preforkd start_server setpriv --reuid=65534 \
+		--regid=65534 --clear-groups
+	run -0 as_nobody "$bin/preforkctl" -s "$SOCKET" workers default +1
+	run -0 as_nobody "$bin/preforkctl" -s "$SOCKET" reload
+	# And so may root.
+	run -0 ctl reload
+}
+
+# --- the file ----------------------------------------------------------------
+
+@test "file: control = none works" {
+	write_echo_config
+	sed -i 's/^control = .*/control = none/' "$CONFIG"
+	launch_server
+	wait_until 10 log_has "ready: running"
+	assert_not_exist "$SOCKET"
+	run -0 tcp "$(sed -n 's/.*127.0.0.1:\([0-9]*\) for service.*/\1/p' \
+		"$LOG")" <<<"hello"
+	assert_output hello
+}
+
+@test "file: the socket of a crashed daemon is replaced" {
+	write_echo_config
+	start_server
+	local workers
+	workers=$(descendants "$SERVER")
+	kill -KILL "$SERVER"
+	wait_gone "$SERVER"
+	wait "$SERVER" || :
+	local pid
+	for pid in $workers; do wait_until 5 is_gone "$pid"; done
+	assert_exist "$SOCKET"
+	start_server
+	run -0 ctl ping
+}
+
+@test "file: that of a living daemon is refused and goes on" {
+	LOG_ERRORS='cannot open the control socket'
+	write_echo_config
+	start_server
+	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot open the control socket \"$SOCKET\""
+	assert_output --partial "a daemon answers there"
+	run -0 ctl health
+}
+
+@test "file: what is no socket is not touched" {
+	echo precious >"$SOCKET"
+	write_echo_config
+	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot open the control socket"
+	run -0 cat "$SOCKET"
+	assert_output precious
+}
+
+@test "file: one that somebody else put in its place is left alone" {
+	write_echo_config
+	start_server
+	rm "$SOCKET"
+	echo other >"$SOCKET"
+	kill -TERM "$SERVER"
+	wait_gone "$SERVER"
+	run -0 cat "$SOCKET"
+	assert_output other
+	rm "$SOCKET"
+}
+
+@test "file: two daemons with sockets of their own do not meet" {
+	write_echo_config
+	start_server
+	local other=$DIR/other.ini
+	sed "s|^control = .*|control = $DIR/other.sock|" "$CONFIG" >"$other"
+	background "$PREFORKD" -c "$other" 2>"$DIR/other.log"
+	wait_until 10 "$PREFORKCTL" -s "$DIR/other.sock" health
+	run -0 "$PREFORKCTL" -s "$DIR/other.sock" stop
+	wait_until 10 assert_not_exist "$DIR/other.sock"
+	run -0 ctl health
+}
