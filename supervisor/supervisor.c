@@ -158,9 +158,14 @@ set_up(struct config *config)
 		log_error("cannot start the event loop: %s", strerror(errno));
 		return false;
 	}
-	if (!logfiles_open(&config->daemon, false, why, sizeof(why)) ||
-	    !control_open(&config->daemon, why, sizeof(why))) {
+	/* The log last: reasons not to start are told on standard error. */
+	if (!control_open(&config->daemon, why, sizeof(why))) {
 		log_error("%s", why);
+		return false;
+	}
+	if (!logfiles_open(&config->daemon, false, why, sizeof(why))) {
+		log_error("%s", why);
+		control_close();
 		return false;
 	}
 	return true;

@@ -246,7 +246,7 @@ is_unlocked() {
 }
 
 @test "pid file: a second daemon without one is refused by the control socket" {
-	write_echo_config
+	write_echo_config "log = $DIR/daemon.log"
 	start_server
 	fail_to_start
 	assert_equal "$status" 1
