@@ -3,8 +3,8 @@
  * The state machine that takes up a configuration, one step at a time and
  * without ever waiting: read and check, look host names up, open listeners,
  * start workers, and only when all of them are ready, swap. Supervisor only.
- * Until the swap everything new stands beside what serves; reload_fail() can
- * undo it at any point.
+ * Until the swap everything new stands beside what serves, and fail() can undo
+ * it at any point.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include <sysexits.h>
 
 #include "common/log.h"
+#include "supervisor/askers.h"
 #include "supervisor/events.h"
 #include "supervisor/logfiles.h"
 #include "supervisor/loop.h"
@@ -22,6 +23,7 @@
 #include "supervisor/resolver.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/swap.h"
 #include "worker/worker.h"
 
 #define RESOLVE_TIMEOUT_MS 5000
@@ -38,14 +40,6 @@ enum reload_kind { KIND_START = 0, KIND_RELOAD, KIND_RESTART };
 
 static const char *const kind_names[] = { "start", "reload", "restart" };
 
-struct waiter {
-	TAILQ_ENTRY(waiter) entry;
-	reload_done *done;
-	void *arg;
-};
-
-TAILQ_HEAD(waiters, waiter);
-
 static struct {
 	enum reload_step step;
 	enum reload_kind kind;
@@ -53,9 +47,9 @@ static struct {
 	struct listener_set *listeners;
 	struct plan plan;
 	struct timer deadline;
-	struct waiters waiting; /* for the one under way */
-	struct waiters queued;	/* for the one after it */
-	bool again;		/* somebody asked meanwhile */
+	struct askers waiting; /* for the one under way */
+	struct askers queued;  /* for the one after it */
+	bool again;	       /* somebody asked meanwhile */
 	struct timer next_round;
 	void (*ready)(void); /* of the start */
 } reload = { .waiting = TAILQ_HEAD_INITIALIZER(reload.waiting),
@@ -69,50 +63,11 @@ reload_active(void)
 	return reload.step != STEP_IDLE;
 }
 
-static bool
-add_waiter(struct waiters *waiters, reload_done *done, void *arg)
-{
-	if (done == NULL)
-		return true;
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
-	if (waiter == NULL)
-		return false;
-	waiter->done = done;
-	waiter->arg = arg;
-	TAILQ_INSERT_TAIL(waiters, waiter, entry);
-	return true;
-}
-
-static void
-forget_in(struct waiters *waiters, const void *arg)
-{
-	struct waiter *waiter, *next;
-
-	TAILQ_FOREACH_SAFE (waiter, waiters, entry, next) {
-		if (waiter->arg != arg)
-			continue;
-		TAILQ_REMOVE(waiters, waiter, entry);
-		free(waiter);
-	}
-}
-
 void
 reload_forget(void *arg)
 {
-	forget_in(&reload.waiting, arg);
-	forget_in(&reload.queued, arg);
-}
-
-static void
-answer(struct waiters *waiters, const struct reload_result *result)
-{
-	struct waiter *waiter;
-
-	while ((waiter = TAILQ_FIRST(waiters)) != NULL) {
-		TAILQ_REMOVE(waiters, waiter, entry);
-		waiter->done(waiter->arg, result);
-		free(waiter);
-	}
+	askers_forget(&reload.waiting, arg);
+	askers_forget(&reload.queued, arg);
 }
 
 static void
@@ -153,7 +108,7 @@ static void
 finish(const struct reload_result *result)
 {
 	tell_manager();
-	answer(&reload.waiting, result);
+	askers_answer(&reload.waiting, result);
 	if (reload.again)
 		loop_timer_set(&reload.next_round, 0, next_round, NULL);
 }
@@ -179,35 +134,11 @@ log_failure(const struct reload_result *result)
 	tell_starter(result->text);
 }
 
-/* A pool that had been made for the attempt only. */
-static void
-drop_empty_pools(void)
-{
-	struct pool *pool, *next;
-
-	TAILQ_FOREACH_SAFE (pool, &supervisor.pools, entry, next) {
-		pool_reconcile(pool);
-		if (pool->serving != NULL || pool->starting != NULL ||
-		    !TAILQ_EMPTY(&pool->draining))
-			continue;
-		TAILQ_REMOVE(&supervisor.pools, pool, entry);
-		pool_free(pool);
-	}
-}
-
-/* Undoes the attempt; what is in force is not touched. A pool that was made
- * for it is left without a configuration, so that it goes with its last
- * worker. */
+/* Undoes the attempt; what is in force is not touched. */
 static void
 abandon(void)
 {
-	struct pool *pool;
-
-	TAILQ_FOREACH (pool, &supervisor.pools, entry) {
-		pool_abandon(pool);
-		if (pool->serving == NULL)
-			pool->config = NULL;
-	}
+	swap_abandon();
 	release();
 }
 
@@ -238,47 +169,6 @@ fail(enum control_error code, int status, struct errors *errors,
 	}
 }
 
-/* The pools that the plan knows: new ones are made, all get their config. */
-static bool
-make_pools(void)
-{
-	for (size_t i = 0; i < reload.plan.n_pools; i++) {
-		const struct pool_config *after = reload.plan.pools[i].after;
-		if (after == NULL ||
-		    pool_find(&supervisor.pools, after->name) != NULL)
-			continue;
-		struct pool *pool = pool_new(after->name);
-		if (pool == NULL)
-			return false;
-		pool->config = after;
-		TAILQ_INSERT_TAIL(&supervisor.pools, pool, entry);
-	}
-	return true;
-}
-
-static void
-commit_pool(const struct plan_pool *planned)
-{
-	const struct pool_config *config =
-	    planned->after != NULL ? planned->after : planned->before;
-	struct pool *pool = pool_find(&supervisor.pools, config->name);
-
-	if (pool == NULL)
-		return;
-	if (planned->after == NULL) {
-		pool_drain(pool, supervisor.config->daemon.drain_timeout_ms,
-		    supervisor.listeners);
-		pool->config = NULL;
-		return;
-	}
-	if (pool->starting != NULL)
-		pool_commit(pool, supervisor.listeners);
-	pool_adopt(pool, supervisor.config, planned->after);
-	if (!planned->renew && planned->before != NULL &&
-	    planned->before->workers != planned->after->workers)
-		pool_resize(pool, pool_wanted_workers(planned->after));
-}
-
 static void
 take_logs(void)
 {
@@ -303,8 +193,7 @@ commit(void)
 	supervisor.listeners = reload.listeners;
 	reload.listeners = NULL;
 	supervisor.generation++;
-	for (size_t i = 0; i < reload.plan.n_pools; i++)
-		commit_pool(&reload.plan.pools[i]);
+	swap_commit(&reload.plan);
 	if (!restart) {
 		listener_set_adjust(supervisor.listeners);
 		if (reload.kind == KIND_RELOAD)
@@ -313,7 +202,7 @@ commit(void)
 	listener_set_free(old_listeners);
 	release();
 	config_unref(old_config);
-	drop_empty_pools();
+	swap_drop_empty_pools();
 	supervisor.n_reloads += reload.kind == KIND_RELOAD;
 	snprintf(result.text, sizeof(result.text),
 	    "%s done, configuration %llu in force", kind_names[reload.kind],
@@ -325,22 +214,10 @@ commit(void)
 		reload.ready();
 }
 
-static bool
-all_started(void)
-{
-	const struct pool *pool;
-
-	TAILQ_FOREACH (pool, &supervisor.pools, entry) {
-		if (!pool_started(pool))
-			return false;
-	}
-	return true;
-}
-
 void
 reload_worker_ready(void)
 {
-	if (reload.step == STEP_STARTING && all_started())
+	if (reload.step == STEP_STARTING && swap_ready())
 		commit();
 }
 
@@ -366,45 +243,18 @@ on_deadline(void *arg)
 	    "not all workers were ready within start_timeout");
 }
 
-/* An operator's count survives a restart of workers, and a reload that does
- * not change `workers`. */
-static size_t
-workers_for(const struct pool *pool, const struct plan_pool *planned)
-{
-	if (pool_workers(pool) > 0 && planned->before != NULL &&
-	    planned->before->workers == planned->after->workers)
-		return pool_workers(pool);
-	return pool_wanted_workers(planned->after);
-}
-
-static bool
-start_pools(void)
-{
-	for (size_t i = 0; i < reload.plan.n_pools; i++) {
-		const struct plan_pool *planned = &reload.plan.pools[i];
-		if (planned->after == NULL || !planned->renew)
-			continue;
-		struct pool *pool =
-		    pool_find(&supervisor.pools, planned->after->name);
-		if (pool_begin(pool, reload.next, planned->after,
-			workers_for(pool, planned), reload.listeners) == NULL)
-			return false;
-	}
-	return true;
-}
-
 static void
 begin_starting(void)
 {
 	reload.step = STEP_STARTING;
-	if (!make_pools() || !start_pools()) {
+	if (!swap_begin(&reload.plan, reload.next, reload.listeners)) {
 		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
 		return;
 	}
 	loop_timer_set(&reload.deadline,
 	    reload.next->daemon.start_timeout_ms + START_GRACE_MS, on_deadline,
 	    NULL);
-	if (all_started())
+	if (swap_ready())
 		commit();
 }
 
@@ -563,7 +413,7 @@ reload_request(reload_done *done, void *arg)
 			done(arg, &result);
 		return true;
 	}
-	if (!add_waiter(busy ? &reload.queued : &reload.waiting, done, arg))
+	if (!askers_add(busy ? &reload.queued : &reload.waiting, done, arg))
 		return false;
 	if (busy) {
 		reload.again = true;
@@ -594,7 +444,7 @@ reload_restart(struct pool *pool, reload_done *done, void *arg)
 	}
 	reload.next = config_ref(supervisor.config);
 	if (!plan_make(&reload.plan, supervisor.config, reload.next) ||
-	    !add_waiter(&reload.waiting, done, arg)) {
+	    !askers_add(&reload.waiting, done, arg)) {
 		release();
 		refuse(done, arg, CONTROL_FAILED, "out of memory");
 		return;
@@ -627,6 +477,6 @@ reload_cancel(const char *why)
 	strlcpy(result.text, why, sizeof(result.text));
 	if (reload_active())
 		abandon();
-	answer(&reload.waiting, &result);
-	answer(&reload.queued, &result);
+	askers_answer(&reload.waiting, &result);
+	askers_answer(&reload.queued, &result);
 }
