@@ -14,6 +14,7 @@
 
 #define ROTATE_AFTER 16		/* accepts; 2 system calls each time */
 #define SLACK_SHIFT  6		/* of the mean: 1/64, and 1 */
+#define PATIENCE     8		/* stand-backs, each 2 ms: a loaded machine */
 #define ACTIVE_MAX   (1u << 24) /* more than a process can have */
 
 void
@@ -48,9 +49,9 @@ competes(struct gate *gate, size_t i)
 
 	if (counter_get(&slot->accepting) != 1)
 		return false;
-	if (gate->stalled[i] && counter_get(&slot->turns) != gate->turns[i])
-		gate->stalled[i] = false;
-	return !gate->stalled[i];
+	if (gate->missed[i] != 0 && counter_get(&slot->turns) != gate->turns[i])
+		gate->missed[i] = 0;
+	return gate->missed[i] < PATIENCE;
 }
 
 bool
@@ -83,7 +84,7 @@ void
 gate_stand_back(struct gate *gate)
 {
 	for (size_t i = 0; i < gate->n; i++) {
-		if (!gate->stalled[i])
+		if (gate->missed[i] == 0)
 			gate->turns[i] = counter_get(&sibling(gate, i)->turns);
 	}
 }
@@ -92,8 +93,11 @@ void
 gate_nobody_took(struct gate *gate)
 {
 	for (size_t i = 0; i < gate->n; i++) {
-		if (i != gate->self &&
-		    counter_get(&sibling(gate, i)->turns) == gate->turns[i])
-			gate->stalled[i] = true;
+		if (i == gate->self)
+			continue;
+		if (counter_get(&sibling(gate, i)->turns) != gate->turns[i])
+			gate->missed[i] = 0;
+		else if (gate->missed[i] < PATIENCE)
+			gate->missed[i]++;
 	}
 }

@@ -18,10 +18,10 @@ struct gate {
 	size_t self; /* own slot, from 0 */
 	size_t n;    /* slots that siblings may be in, this one included */
 	unsigned since_rotation;
-	/* Heartbeats when this worker last stood back, and who did not move
-	 * although a connection was waiting. */
+	/* Heartbeats when this worker stood back, and how often since then a
+	 * sibling did not move although a connection was waiting. */
 	uint64_t turns[WORKERS_MAX];
-	bool stalled[WORKERS_MAX];
+	uint8_t missed[WORKERS_MAX];
 };
 
 void gate_init(struct gate *gate, void *region, size_t slot_size, size_t self,
@@ -37,7 +37,8 @@ bool gate_over(struct gate *gate, uint64_t own);
 bool gate_rotate(struct gate *gate);
 
 /* The worker stands back; and it came back to a connection that nobody took.
- * Siblings without a turn in between are stalled until they turn again. */
+ * Siblings without a turn in between, several times running, are stalled until
+ * they turn again. */
 void gate_stand_back(struct gate *gate);
 void gate_nobody_took(struct gate *gate);
 

@@ -113,16 +113,20 @@ test_stalled_sibling(void **state)
 	(void)state;
 	set_active(0, 100, 100);
 	assert_true(gate_over(&gate, 101));
-	gate_stand_back(&gate);
-	slot(2)->turns++;
-	slot(3)->turns++;
-	gate_nobody_took(&gate);
-	assert_true(gate.stalled[0]);
-	assert_false(gate.stalled[2]);
-	assert_false(gate_over(&gate, 101));
+	/* A processor may be late to give it a turn, but not for ever. */
+	int n = 0;
+	while (gate_over(&gate, 101) && n < 100) {
+		gate_stand_back(&gate);
+		slot(2)->turns++;
+		slot(3)->turns++;
+		gate_nobody_took(&gate);
+		n++;
+	}
+	assert_in_range(n, 2, 20);
+	assert_int_equal(gate.missed[2], 0);
 	slot(0)->turns++; /* it lives */
 	assert_true(gate_over(&gate, 101));
-	assert_false(gate.stalled[0]);
+	assert_int_equal(gate.missed[0], 0);
 }
 
 static void
