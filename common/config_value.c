@@ -29,6 +29,20 @@ set_text(char **field, const char *text, char *why, size_t why_size)
 }
 
 static bool
+parse_string(const struct setting *setting, const char *text, char **field,
+    char *why, size_t why_size)
+{
+	char reason[160];
+
+	if (setting->check != NULL &&
+	    setting->check(text, reason, sizeof(reason)) == -1) {
+		snprintf(why, why_size, "is wrong: %s", reason);
+		return false;
+	}
+	return set_text(field, text, why, why_size);
+}
+
+static bool
 out_of_range(const struct setting *setting, char *why, size_t why_size)
 {
 	char range[128];
@@ -242,7 +256,7 @@ config_value_parse(const struct setting *setting, const char *text,
 	case SETTING_ENUM:
 		return parse_enum(setting, text, field, why, why_size);
 	case SETTING_STRING:
-		return set_text(field, text, why, why_size);
+		return parse_string(setting, text, field, why, why_size);
 	case SETTING_NAME:
 		return parse_name(text, field, why, why_size);
 	case SETTING_USER:

@@ -28,17 +28,17 @@ static const char *const reserved_words[] = { "refuse", "answer", NULL };
 #define IN_DAEMON(n, t, d, lo, hi, w, c, f, h)                  \
 	{                                                       \
 		SECTION_DAEMON, n, t, d, lo, hi, w, CHANGE_##c, \
-		    offsetof(struct daemon_config, f), h        \
+		    offsetof(struct daemon_config, f), h, NULL  \
 	}
 #define IN_POOL(n, t, d, lo, hi, w, c, f, h)                  \
 	{                                                     \
 		SECTION_POOL, n, t, d, lo, hi, w, CHANGE_##c, \
-		    offsetof(struct pool_config, f), h        \
+		    offsetof(struct pool_config, f), h, NULL  \
 	}
 #define IN_SERVICE(n, t, d, lo, hi, w, c, f, h)                  \
 	{                                                        \
 		SECTION_SERVICE, n, t, d, lo, hi, w, CHANGE_##c, \
-		    offsetof(struct service_config, f), h        \
+		    offsetof(struct service_config, f), h, NULL  \
 	}
 
 /* clang-format off */

@@ -57,6 +57,8 @@ struct setting {
 	enum setting_change change;
 	size_t offset;	  /* in the section's struct; handlers: unused */
 	const char *help; /* one line, lower case, no full stop */
+	/* Handlers' strings: -1 with a phrase in WHY; NULL: any is good. */
+	int (*check)(const char *text, char *why, size_t why_size);
 };
 
 /* All rows but those of handlers, grouped by section. */

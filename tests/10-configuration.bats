@@ -165,6 +165,21 @@ long() {
 	END
 }
 
+@test "configuration: an escape that a greeting or banner does not have" {
+	refuses <<-'END'
+		[service x]
+		handler = hello
+		listen = tcp://127.0.0.1:0
+		greeting = hi %z
+		#! "greeting = hi %z" is wrong: unknown "%z", allowed are %a %p %h %s %w %% \n \r \t \\
+		[service y]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+		banner = 100%
+		#! "banner = 100%" is wrong: unknown "%", allowed are %a %p %h %s %w %% \n \r \t \\
+	END
+}
+
 @test "configuration: a setting that is unknown, or of another section" {
 	refuses <<-'END'
 		[preforkd]

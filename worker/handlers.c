@@ -62,6 +62,7 @@ convert(const struct pf_setting *from)
 		.max = from->max,
 		.change = CHANGE_WORKERS,
 		.help = from->help,
+		.check = from->check,
 	};
 }
 

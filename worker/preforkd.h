@@ -35,6 +35,10 @@ struct pf_setting {
 	const char *fallback; /* the default, as in the file; NULL = required */
 	int64_t min, max;     /* of numbers */
 	const char *help;     /* one line, lower case, no full stop */
+	/* Judges a PF_STRING when the configuration is read, before any
+	 * worker starts: 0, or -1 with a phrase in WHY. NULL: any text is
+	 * good. */
+	int (*check)(const char *text, char *why, size_t why_size);
 };
 
 enum pf_transport {

@@ -62,6 +62,9 @@ enum result { OK = 0, UNKNOWN, TOO_LONG };
 static enum result
 percent(struct template *template, char c, const struct pf_service *service)
 {
+	/* Without a service it is the form that counts. */
+	const char *name = service == NULL ? "" : pf_service_name(service);
+	const char *worker = service == NULL ? "" : pf_worker_name(service);
 	bool done;
 
 	switch (c) {
@@ -73,12 +76,10 @@ percent(struct template *template, char c, const struct pf_service *service)
 		done = append_host(template);
 		break;
 	case 's':
-		done = append(template, pf_service_name(service),
-		    strlen(pf_service_name(service)));
+		done = append(template, name, strlen(name));
 		break;
 	case 'w':
-		done = append(template, pf_worker_name(service),
-		    strlen(pf_worker_name(service)));
+		done = append(template, worker, strlen(worker));
 		break;
 	case '%':
 		done = append(template, "%", 1);
@@ -146,6 +147,15 @@ template_new(const char *text, const struct pf_service *service, char *why,
 		return NULL;
 	}
 	return template;
+}
+
+int
+template_check(const char *text, char *why, size_t why_size)
+{
+	struct template *template = template_new(text, NULL, why, why_size);
+
+	template_free(template);
+	return template == NULL ? -1 : 0;
 }
 
 void

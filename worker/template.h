@@ -20,6 +20,9 @@ struct template;
 
 #define TEMPLATE_MAX 8192 /* bytes of a text with everything filled in */
 
+/* For struct pf_setting: is TEXT one? */
+int template_check(const char *text, char *why, size_t why_size);
+
 /* Returns the parsed TEXT, the caller's, or NULL with a phrase in WHY. */
 struct template *template_new(const char *text,
     const struct pf_service *service, char *why, size_t why_size);

@@ -10,7 +10,8 @@ static const struct pf_setting settings[] = {
 	{ .name = "banner",
 	    .type = PF_STRING,
 	    .fallback = "",
-	    .help = "text sent when a connection opens; see greeting" },
+	    .help = "text sent when a connection opens; see greeting",
+	    .check = template_check },
 };
 
 static int

@@ -11,7 +11,8 @@ static const struct pf_setting settings[] = {
 	    .fallback = "Hello %a\\n",
 	    .help = "text to send: %a address and %p port of the peer, %h "
 		    "this host, %s service, %w worker, %%, \\n, \\r, \\t, "
-		    "\\\\" },
+		    "\\\\",
+	    .check = template_check },
 };
 
 static int
