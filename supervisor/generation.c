@@ -226,6 +226,17 @@ count_wanted(const struct generation *generation)
 	return n;
 }
 
+size_t
+generation_rank(const struct worker_handle *worker)
+{
+	const struct generation *generation = worker->generation;
+	size_t rank = 1;
+
+	for (size_t i = 0; i + 1 < worker->slot; i++)
+		rank += counts(&generation->workers[i]);
+	return rank;
+}
+
 static void
 start_in_free_slot(struct generation *generation)
 {
@@ -259,16 +270,18 @@ retire_last(struct generation *generation, int64_t drain_timeout_ms)
 static void
 tell_size(struct generation *generation)
 {
-	const struct message_workers size = {
+	struct message_workers size = {
 		.n_workers = generation->n_workers,
 		.n_slots = generation->n_slots,
 	};
 
 	for (size_t i = 0; i < generation->n_slots; i++) {
 		struct worker_handle *worker = &generation->workers[i];
-		if (worker_handle_alive(worker) && !worker->retired)
-			worker_handle_send(
-			    worker, MESSAGE_WORKERS, &size, sizeof(size), -1);
+		if (!worker_handle_alive(worker) || worker->retired)
+			continue;
+		size.rank = generation_rank(worker);
+		worker_handle_send(
+		    worker, MESSAGE_WORKERS, &size, sizeof(size), -1);
 	}
 }
 

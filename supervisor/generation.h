@@ -72,6 +72,9 @@ void generation_quit(struct generation *generation);
 
 size_t
 generation_count(const struct generation *generation, enum worker_state state);
+/* Place of the worker among those that are wanted, from 1. */
+size_t generation_rank(const struct worker_handle *worker);
+
 size_t generation_alive(const struct generation *generation);
 
 /* The first failure that a worker of it told, or NULL. */

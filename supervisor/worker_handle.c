@@ -312,6 +312,7 @@ run_worker(struct worker_handle *worker, int channel_fd)
 		.slot = worker->slot,
 		.generation = generation->number,
 		.n_workers = generation->n_workers,
+		.rank = generation_rank(worker),
 		.n_slots = generation->n_slots,
 		.region = generation->region,
 		.region_slot_size = generation->slot_size,

@@ -168,6 +168,28 @@ first.close()
 assert second.recv(1) == b"x"'
 }
 
+# Slots may have gaps then: a worker that drains keeps its own.
+@test "the limit is exact after scaling down and up, too" {
+	local held
+	serve "max_connections = 3" "workers = 4"
+	# One of the workers that go still has this client, and stays a while.
+	hold held "$(port echo)"
+	echo x >&"$held"
+	read -rt 5 -u "$held"
+	ctl workers default 2
+	ctl workers default 4
+	wait_until 5 ready_workers_are 4
+	release "$held"
+	wait_until 8 counter_is echo active 0
+	clients '
+held = [answered(connect()) for i in range(3)]
+fourth = connect()
+fourth.sendall(b"x")
+assert waits(fourth)
+held.pop().close()
+assert fourth.recv(1) == b"x"'
+}
+
 @test "a service at its limit does not hinder another one" {
 	write_config <<-'END'
 		[service full]

@@ -66,6 +66,7 @@ static void
 obey_workers(struct worker *worker, const struct message_workers *order)
 {
 	worker->n_workers = order->n_workers;
+	worker->rank = order->rank;
 	service_set_shares(worker);
 	accept_set_slots(worker, order->n_slots);
 }

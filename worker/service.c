@@ -15,13 +15,13 @@
 #define SAMPLE_ONE_IN 64 /* callbacks that are measured; a power of 2 */
 
 uint64_t
-service_share(uint64_t max, uint64_t slot, uint64_t n)
+service_share(uint64_t max, uint64_t rank, uint64_t n)
 {
 	if (max == 0)
 		return UINT64_MAX;
 	if (n == 0)
 		n = 1;
-	return max / n + (slot - 1 < max % n ? 1 : 0);
+	return max / n + (rank - 1 < max % n ? 1 : 0);
 }
 
 void
@@ -31,7 +31,7 @@ service_set_shares(struct worker *worker)
 		struct pf_service *service = &worker->services[i];
 		service->share =
 		    service_share((uint64_t)service->config->max_connections,
-			worker->context->slot, worker->n_workers);
+			worker->rank, worker->n_workers);
 	}
 }
 

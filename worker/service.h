@@ -23,7 +23,7 @@ void service_stop_all(struct worker *worker);
 void service_set_shares(struct worker *worker);
 
 /* The part of MAX (0 = no limit) that falls to worker SLOT (from 1) of N. */
-uint64_t service_share(uint64_t max, uint64_t slot, uint64_t n);
+uint64_t service_share(uint64_t max, uint64_t rank, uint64_t n);
 
 /* A connection more, a connection less. */
 void service_count_opened(struct pf_service *service);

@@ -111,6 +111,7 @@ struct worker {
 	bool done;	    /* leave at the end of this turn */
 	unsigned put_off;   /* turns for which timers have waited */
 	uint64_t n_workers; /* that the pool should have */
+	uint64_t rank;	    /* among them, from 1 */
 	int access_log_fd;  /* or -1 */
 	bool access_to_log; /* access lines are lines of the log */
 	struct pf_service *services;

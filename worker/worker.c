@@ -123,6 +123,7 @@ worker_main(const struct worker_context *context)
 
 	worker.context = context;
 	worker.n_workers = context->n_workers;
+	worker.rank = context->rank;
 	worker.access_log_fd = context->access_log_fd;
 	worker.access_to_log =
 	    strcmp(context->config->daemon.access_log, "log") == 0;

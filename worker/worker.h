@@ -40,6 +40,7 @@ struct worker_context {
 	size_t slot; /* from 1, as people count; region slot - 1 */
 	uint64_t generation;
 	size_t n_workers; /* that the pool should have: for shares */
+	size_t rank;	  /* among them, from 1: whose share is larger */
 	size_t n_slots;	  /* siblings are in the first so many slots */
 	void *region;	  /* WORKERS_MAX slots, shared; see counters.h */
 	size_t region_slot_size;
@@ -114,6 +115,7 @@ struct message_log {
 
 struct message_workers {
 	uint64_t n_workers;
+	uint64_t rank;	  /* as in worker_context */
 	uint64_t n_slots; /* as in worker_context */
 };
 
