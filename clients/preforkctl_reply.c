@@ -91,7 +91,7 @@ take_line(struct reply *reply, char *line)
 
 	switch (reply_parse_line(&reply->parser, line, &code, &text)) {
 	case REPLY_OK:
-		if (*text != '\0' && !reply->json)
+		if (*text != '\0' && !reply->json && !reply->streaming)
 			print_line(stdout, text);
 		break;
 	case REPLY_ERROR:

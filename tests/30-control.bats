@@ -7,6 +7,21 @@
 setup() {
 	load helpers
 	common_setup
+	PRELUDE="
+import os, select, socket, sys, time
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect('$SOCKET')
+    s.settimeout(20)
+    return s
+def rest(s):
+    got = b''
+    while True:
+        try: part = s.recv(65536)
+        except ConnectionResetError: part = b''
+        if not part: return got
+        got += part
+"
 }
 
 teardown() {
@@ -54,23 +69,13 @@ control_connections_are() {
 	[ "$(n_control_connections)" = "$1" ]
 }
 
-# python COMMANDS: with a function connect() and the path of the socket.
+# python COMMANDS: with the functions of PRELUDE.
 python() {
-	timeout 30 python3 -c "
-import os, select, socket, sys, time
-def connect():
-    s = socket.socket(socket.AF_UNIX)
-    s.connect('$SOCKET')
-    s.settimeout(20)
-    return s
-def rest(s):
-    got = b''
-    while True:
-        try: part = s.recv(65536)
-        except ConnectionResetError: part = b''
-        if not part: return got
-        got += part
-$1"
+	timeout 30 python3 -c "$PRELUDE$1"
+}
+
+background_python() {
+	background timeout 30 python3 -c "$PRELUDE$1"
 }
 
 # The folders of a test are for its user only.
@@ -505,7 +510,7 @@ assert 1.5 < time.monotonic() - begin < 5"
 	DESCRIPTORS=$(n_descriptors "$SERVER")
 	local before
 	before=$(resident_kib)
-	background python "
+	background_python "
 s = connect()
 s.setblocking(False)
 data = b'stats\n' * 2000
@@ -570,7 +575,7 @@ assert s.recv(100).startswith(b'OK pong')"
 	write_echo_config "control_mode = 0666"
 	let_others_in
 	start_server
-	background python "
+	background_python "
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
