@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "supervisor/generation.h"
 #include "supervisor/pool.h"
+#include "supervisor/worker_channel.h"
 
 static void
 collect_services(struct generation *generation)
@@ -280,7 +281,7 @@ tell_size(struct generation *generation)
 		if (!worker_handle_alive(worker) || worker->retired)
 			continue;
 		size.rank = generation_rank(worker);
-		worker_handle_send(
+		worker_channel_send(
 		    worker, MESSAGE_WORKERS, &size, sizeof(size), -1);
 	}
 }

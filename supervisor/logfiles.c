@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "supervisor/logfiles.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/worker_channel.h"
 
 #define LOG_MODE 0640
 
@@ -138,7 +139,7 @@ send_log(struct worker_handle *worker, enum message_log_kind kind, int fd)
 		.to_log = kind == LOG_KIND_ACCESS && files.access_to_log,
 	};
 
-	worker_handle_send(worker, MESSAGE_LOG, &message, sizeof(message), fd);
+	worker_channel_send(worker, MESSAGE_LOG, &message, sizeof(message), fd);
 }
 
 static void

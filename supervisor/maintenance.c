@@ -11,6 +11,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/reload.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/worker_channel.h"
 
 #define CHECKS_A_PERIOD 4    /* heartbeats looked at per `watchdog` */
 #define AGE_RETRY_MS	5000 /* when a reload is under way */
@@ -34,7 +35,7 @@ check_worker(struct worker_handle *worker, void *arg)
 	}
 	if (now - worker->turns_moved_ms < pool->config->watchdog_ms) {
 		/* An idle loop turns only when it is poked. */
-		worker_handle_send(worker, MESSAGE_PING, NULL, 0, -1);
+		worker_channel_send(worker, MESSAGE_PING, NULL, 0, -1);
 		return;
 	}
 	events_announce(LOG_LEVEL_ERROR,

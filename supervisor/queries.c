@@ -13,6 +13,7 @@
 #include "supervisor/generation.h"
 #include "supervisor/queries.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/worker_channel.h"
 
 #define ANSWER_MS 2000	/* a worker that takes longer is left out */
 #define ROWS_MAX  50000 /* of one question; a worker may say anything */
@@ -197,7 +198,7 @@ ask_list(struct worker_handle *worker, void *arg)
 	}
 	if (!expect(query, worker->pid))
 		query->n_unasked++;
-	else if (!worker_handle_send(
+	else if (!worker_channel_send(
 		     worker, MESSAGE_LIST, &list, sizeof(list), -1)) {
 		query->n_pending--;
 		query->n_unasked++;
@@ -250,7 +251,7 @@ ask_close(struct worker_handle *worker, void *arg)
 	if (worker->pid != request->pid)
 		return;
 	if (expect(request->query, worker->pid) &&
-	    !worker_handle_send(
+	    !worker_channel_send(
 		worker, MESSAGE_CLOSE, &close, sizeof(close), -1))
 		request->query->n_pending--;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One worker, seen from the supervisor: fork it, talk to it, see it end. The
- * handle trusts nothing that comes from the process: a message is checked for
- * type and length, its contents are text or numbers to print. Signals go
- * through the pidfd, so that they can never reach a stranger.
+ * One worker, seen from the supervisor: fork it, tell it to go, see it end and
+ * decide what becomes of its slot. What the two say to each other goes through
+ * worker_channel.c. Signals go through the pidfd, so that they can never reach
+ * a stranger.
  */
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -24,10 +23,9 @@
 #include "supervisor/pool.h"
 #include "supervisor/queries.h"
 #include "supervisor/totals.h"
+#include "supervisor/worker_channel.h"
 
-#define KILL_GRACE_MS	1000 /* after a worker should have left by itself */
-#define MESSAGES_A_TURN 64   /* from one worker; a flood must not hold us */
-#define LAST_MESSAGES	1024 /* of one that has ended, its children may write */
+#define KILL_GRACE_MS 1000 /* after a worker should have left by itself */
 
 const char *const worker_state_names[] = { "vacant", "waiting", "starting",
 	"ready", "draining", "aborted", "killed", "failed" };
@@ -112,41 +110,20 @@ on_mute(void *arg)
 }
 
 void
+worker_handle_mute(struct worker_handle *worker)
+{
+	if (worker->state != WORKER_KILLED)
+		loop_timer_set(
+		    &worker->deadline, KILL_GRACE_MS, on_mute, worker);
+}
+
+void
 worker_handle_abort(struct worker_handle *worker)
 {
 	worker->state = WORKER_ABORTED;
 	send_signal(worker, SIGABRT);
 	loop_timer_set(
 	    &worker->deadline, KILL_GRACE_MS, on_abort_timeout, worker);
-}
-
-bool
-worker_handle_send(struct worker_handle *worker, uint64_t type,
-    const void *body, size_t size, int fd)
-{
-	struct worker_message message = { .type = type };
-	struct iovec part = { .iov_base = &message };
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-
-	if (worker->channel_fd == -1)
-		return false;
-	if (size > 0)
-		memcpy(&message.body, body, size);
-	part.iov_len = offsetof(struct worker_message, body) + size;
-	if (fd != -1) {
-		packet.msg_control = control.bytes;
-		packet.msg_controllen = sizeof(control.bytes);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
-	}
-	return sendmsg(worker->channel_fd, &packet,
-		   MSG_NOSIGNAL | MSG_DONTWAIT) != -1;
 }
 
 void
@@ -168,7 +145,7 @@ worker_handle_drain(struct worker_handle *worker, int64_t timeout_ms,
 	if (worker->state != WORKER_READY && worker->state != WORKER_DRAINING)
 		return;
 	memcpy(drain.empty, empty, empty_size);
-	worker_handle_send(worker, MESSAGE_DRAIN, &drain, sizeof(drain), -1);
+	worker_channel_send(worker, MESSAGE_DRAIN, &drain, sizeof(drain), -1);
 	worker->state = WORKER_DRAINING;
 	loop_timer_set(&worker->deadline, timeout_ms + KILL_GRACE_MS,
 	    on_drain_timeout, worker);
@@ -186,7 +163,7 @@ worker_handle_quit(struct worker_handle *worker)
 	if (worker->state == WORKER_KILLED)
 		return;
 	if (worker->state == WORKER_STARTING ||
-	    !worker_handle_send(worker, MESSAGE_QUIT, NULL, 0, -1)) {
+	    !worker_channel_send(worker, MESSAGE_QUIT, NULL, 0, -1)) {
 		worker_handle_kill(worker);
 		return;
 	}
@@ -195,8 +172,8 @@ worker_handle_quit(struct worker_handle *worker)
 	    &worker->deadline, KILL_GRACE_MS, on_drain_timeout, worker);
 }
 
-static void
-on_ready(struct worker_handle *worker)
+void
+worker_handle_ready(struct worker_handle *worker)
 {
 	char name[64];
 
@@ -208,94 +185,6 @@ on_ready(struct worker_handle *worker)
 	events_announce(LOG_LEVEL_INFO, "worker %s (pid %d) ready",
 	    worker_handle_name(worker, name, sizeof(name)), (int)worker->pid);
 	generation_worker_ready(worker);
-}
-
-/* What a worker said of its own end; text of a hostile process. */
-static void
-on_failed(struct worker_handle *worker, const struct worker_message *message)
-{
-	size_t len = strnlen(message->body.text, sizeof(message->body.text));
-
-	log_escape(
-	    worker->failure, sizeof(worker->failure), message->body.text, len);
-}
-
-static void
-dispatch(struct worker_handle *worker, const struct worker_message *message,
-    size_t body_size)
-{
-	switch (message->type) {
-	case MESSAGE_READY:
-		on_ready(worker);
-		break;
-	case MESSAGE_FAILED:
-		on_failed(worker, message);
-		break;
-	case MESSAGE_ROW:
-		if (body_size >= sizeof(message->body.row))
-			queries_row(worker, &message->body.row);
-		break;
-	case MESSAGE_LIST_END:
-		if (body_size >= sizeof(message->body.list))
-			queries_list_end(worker, &message->body.list);
-		break;
-	case MESSAGE_CLOSED:
-		if (body_size >= sizeof(message->body.close))
-			queries_closed(worker, &message->body.close);
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-close_channel(struct worker_handle *worker)
-{
-	if (worker->channel_fd == -1)
-		return;
-	loop_unwatch(&worker->channel);
-	close(worker->channel_fd);
-	worker->channel_fd = -1;
-}
-
-/* One packet; false when there is none, or no more to come. */
-static bool
-receive_one(struct worker_handle *worker)
-{
-	struct worker_message message;
-	size_t head = offsetof(struct worker_message, body);
-
-	memset(&message, 0, sizeof(message));
-	ssize_t n =
-	    recv(worker->channel_fd, &message, sizeof(message), MSG_DONTWAIT);
-	/* It left without having read all: told once, before its last words. */
-	if (n == -1 && errno == ECONNRESET)
-		n = recv(worker->channel_fd, &message, sizeof(message),
-		    MSG_DONTWAIT);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (n <= 0) {
-		close_channel(worker);
-		return false;
-	}
-	if ((size_t)n >= head)
-		dispatch(worker, &message, (size_t)n - head);
-	return worker->channel_fd != -1;
-}
-
-static void
-on_channel(void *arg, uint32_t events)
-{
-	struct worker_handle *worker = arg;
-
-	(void)events;
-	for (int i = 0; i < MESSAGES_A_TURN; i++) {
-		if (!receive_one(worker))
-			break;
-	}
-	if (worker->channel_fd == -1 && worker->state != WORKER_KILLED)
-		loop_timer_set(
-		    &worker->deadline, KILL_GRACE_MS, on_mute, worker);
 }
 
 static _Noreturn void
@@ -350,9 +239,7 @@ static bool
 adopt_child(struct worker_handle *worker, pid_t pid, int channel_fd)
 {
 	worker->pid_fd = pidfd_open(pid, 0);
-	if (worker->pid_fd == -1 ||
-	    loop_watch(&worker->channel, channel_fd, EPOLLIN, on_channel,
-		worker) == -1) {
+	if (worker->pid_fd == -1 || !worker_channel_open(worker, channel_fd)) {
 		int saved = errno;
 		kill(pid, SIGKILL); /* not reaped yet: still our child */
 		if (worker->pid_fd != -1)
@@ -362,7 +249,6 @@ adopt_child(struct worker_handle *worker, pid_t pid, int channel_fd)
 		return false;
 	}
 	worker->pid = pid;
-	worker->channel_fd = channel_fd;
 	return true;
 }
 
@@ -503,17 +389,13 @@ worker_handle_ended(struct worker_handle *worker, int status)
 	struct generation *generation = worker->generation;
 	int64_t alive_ms = loop_now_ms() - worker->started_ms;
 
-	/* What it still had to say, its reason above all. */
-	for (int i = 0; i < LAST_MESSAGES; i++) {
-		if (worker->channel_fd == -1 || !receive_one(worker))
-			break;
-	}
+	worker_channel_read_last(worker);
 	tell_end(worker, status);
 	count_end(generation->pool, status);
 	totals_fold(generation, worker_handle_slot(worker), status != 0);
 	clear_slot(worker);
 	queries_worker_gone(worker);
-	close_channel(worker);
+	worker_channel_close(worker);
 	loop_timer_cancel(&worker->deadline);
 	close(worker->pid_fd);
 	worker->pid_fd = -1;

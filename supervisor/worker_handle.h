@@ -71,10 +71,9 @@ void worker_handle_quit(struct worker_handle *worker);
 void worker_handle_kill(struct worker_handle *worker);
 void worker_handle_abort(struct worker_handle *worker);
 
-/* Sends one message, with a descriptor unless FD is -1. Never blocks: false
- * when the worker does not read its channel. */
-bool worker_handle_send(struct worker_handle *worker, uint64_t type,
-    const void *body, size_t size, int fd);
+/* Told by worker_channel.c: it said READY; it closed its end. */
+void worker_handle_ready(struct worker_handle *worker);
+void worker_handle_mute(struct worker_handle *worker);
 
 /* Its process has ended with STATUS (waitpid(2)) and has been reaped. */
 void worker_handle_ended(struct worker_handle *worker, int status);
