@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
-#include "supervisor/listener.h"
+#include "supervisor/listener_set.h"
 #include "supervisor/worker_handle.h"
 
 /*

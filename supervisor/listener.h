@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/address.h"
 #include "common/config.h"
-#include "common/errors.h"
 #include "supervisor/socket_file.h"
 
 /*
@@ -27,42 +27,21 @@ struct listener {
 	struct socket_file file; /* unix: paths */
 };
 
-/* A listener in its place: of which service, from which of its addresses. */
-struct listener_use {
-	struct listener *listener;
-	const struct service_config *service;
-	size_t address; /* index in service->listen */
-};
+/* Opens one socket for SERVICE; NULL with errno. Does not block. */
+struct listener *listener_open(const struct address *address,
+    const struct endpoint *endpoint, const struct service_config *service);
 
-struct listener_set {
-	struct listener_use *items;
-	size_t n;
-};
+/* Takes a socket that the service manager passed; NULL with a phrase in WHY. */
+struct listener *
+listener_take(const struct address *address, int fd, const char **why);
 
-/* Where the endpoints of host names come from: the answer of a resolver. */
-struct resolved;
+/* The port it is bound to, in network byte order. */
+uint16_t listener_port(const struct listener *listener);
 
-/*
- * Opens every listener of CONFIG, taking those over from OLD (may be NULL)
- * whose address is unchanged. All failures are told in ERRORS as "cannot
- * listen on ..., why"; then nothing remains open and NULL comes back. NAMES
- * answers host names. Does not block.
- */
-struct listener_set *
-listener_set_open(const struct config *config, const struct listener_set *old,
-    const struct resolved *names, struct errors *errors);
-
-/* Gives up the set's references and the set. NULL is allowed. */
-void listener_set_free(struct listener_set *set);
-
-/* True when OLD has a listener for this address (port 0: of this service),
- * so that opening it again needs no name look-up. */
-bool listener_set_has(const struct listener_set *old,
-    const struct service_config *service, const struct address *address);
-
-/* Takes up what may change while a listener is open: backlog, and mode and
- * owner of its file. Failures are logged. */
-void listener_set_adjust(const struct listener_set *set);
+/* Takes up what may change while it is open: backlog, and mode and owner of
+ * its file. Failures are logged. */
+void listener_adjust(
+    struct listener *listener, const struct service_config *service);
 
 struct listener *listener_ref(struct listener *listener);
 void listener_unref(struct listener *listener);

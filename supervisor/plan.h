@@ -6,7 +6,7 @@
 
 #include "common/buffer.h"
 #include "common/config.h"
-#include "supervisor/listener.h"
+#include "supervisor/listener_set.h"
 
 /*
  * What has to happen to go from one configuration to another. Pure: looks at

@@ -10,7 +10,7 @@
 
 #include "common/config.h"
 #include "supervisor/generation.h"
-#include "supervisor/listener.h"
+#include "supervisor/listener_set.h"
 
 /*
  * Pools: how many workers are wanted, and the generations that have them. A

@@ -87,13 +87,16 @@ static void
 integer_text(const char *key, int64_t number, char *buf, size_t size)
 {
 	size_t len;
+	enum unit unit = unit_of(key, &len);
 
-	switch (unit_of(key, &len)) {
+	/* What cannot be: from a hostile counter. */
+	if (number < 0)
+		unit = UNIT_NONE;
+	switch (unit) {
 	case UNIT_MS:
 		report_duration(number, buf, size);
 		break;
 	case UNIT_SECONDS:
-		/* A hostile counter may be anything. */
 		report_duration(
 		    number > INT64_MAX / 1000 ? INT64_MAX : number * 1000, buf,
 		    size);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "common/config.h"
-#include "supervisor/listener.h"
+#include "supervisor/listener_set.h"
 #include "supervisor/plan.h"
 
 /*
