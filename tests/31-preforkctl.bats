@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2030,SC2031
 # SPDX-License-Identifier: ISC
 #
 # preforkctl: which socket it asks, what it prints where, and the exit status
@@ -158,6 +158,7 @@ s = socket.socket(socket.AF_UNIX); s.bind('$DIR/stale.sock')"
 		assert_output ""
 		run -0 grep -c "^$CONFIG:[0-9]*: " <<<"$stderr"
 		assert_output 3
+		# shellcheck disable=SC2086 # words
 		run -4 ctl $command
 		assert_line --partial "$CONFIG:$((n + 1)): "
 		assert_line --partial "$CONFIG:$((n + 2)): "

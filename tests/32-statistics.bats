@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154,SC2030,SC2031
 # SPDX-License-Identifier: ISC
 #
 # Counters tell the truth: what clients did is what they add up to, whatever
