@@ -15,6 +15,7 @@
 
 #include "common/address.h"
 #include "common/log.h"
+#include "common/path.h"
 
 static const struct scheme {
 	const char *prefix;
@@ -202,19 +203,15 @@ parse_unix(struct address *address, const char *text, const char *base,
 		snprintf(why, why_size, "a path or @name is missing");
 		return false;
 	}
-	int len;
-	if (address->abstract || *text == '/' || base == NULL)
-		len = snprintf(path, sizeof(path), "%s", text);
-	else
-		len = snprintf(path, sizeof(path), "%s/%s",
-		    strcmp(base, "/") == 0 ? "" : base, text);
-	if ((size_t)len > max) {
+	size_t len = path_join(
+	    address->abstract ? NULL : base, text, path, sizeof(path));
+	if (len > max) {
 		snprintf(why, why_size,
-		    "the path of the socket has %d bytes, at most %zu fit", len,
-		    max);
+		    "the path of the socket has %zu bytes, at most %zu fit",
+		    len, max);
 		return false;
 	}
-	memcpy(address->path, path, (size_t)len + 1);
+	memcpy(address->path, path, len + 1);
 	return true;
 }
 

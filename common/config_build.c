@@ -33,11 +33,16 @@ field_of(void *object, const struct setting *setting)
 static const char *
 base_of(const char *file, char *buf, size_t size)
 {
+	char folder[PATH_MAX];
 	const char *slash = strrchr(file, '/');
 
-	snprintf(buf, size, "%.*s", slash == NULL ? 1 : (int)(slash - file),
+	snprintf(folder, sizeof(folder), "%.*s",
+	    slash == NULL ? 1 : (int)(slash - file) + 1,
 	    slash == NULL ? "." : file);
-	return buf[0] == '\0' ? "/" : buf;
+	/* Without links, so that ".." can be taken off it. */
+	if (size < PATH_MAX || realpath(folder, buf) == NULL)
+		strlcpy(buf, folder, size);
+	return buf;
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "common/command_line.h"
 #include "common/config_value.h"
 #include "common/networks.h"
+#include "common/path.h"
 #include "common/units.h"
 
 #define NAME_BYTES_MAX 32
@@ -138,10 +139,7 @@ parse_path(const struct setting *setting, const char *text, const char *base,
 		snprintf(why, why_size, "is empty, a path is needed");
 		return false;
 	}
-	int len = *text == '/' ? snprintf(path, sizeof(path), "%s", text)
-			       : snprintf(path, sizeof(path), "%s/%s",
-				     strcmp(base, "/") == 0 ? "" : base, text);
-	if (len >= (int)sizeof(path)) {
+	if (path_join(base, text, path, sizeof(path)) >= sizeof(path)) {
 		snprintf(why, why_size, "is too long for a path");
 		return false;
 	}
