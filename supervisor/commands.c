@@ -10,7 +10,7 @@
 
 #include "common/log.h"
 #include "common/nearest.h"
-#include "supervisor/control.h"
+#include "supervisor/commands.h"
 #include "supervisor/events.h"
 #include "supervisor/logfiles.h"
 #include "supervisor/plan.h"

@@ -2,80 +2,20 @@
 #ifndef SUPERVISOR_CONTROL_H
 #define SUPERVISOR_CONTROL_H
 
-#include <jansson.h>
-
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "common/buffer.h"
-#include "common/commands.h"
 #include "common/config.h"
 
 /*
- * The control socket: connections, lines in, replies out. It is all that the
- * supervisor parses, and nothing that happens on it can delay the loop.
+ * The control socket. It is all that the supervisor parses, and nothing that
+ * happens on it can delay the loop.
  */
-struct control_connection;
 
 /* Opens and watches the socket that DAEMON names (none: does nothing). False
  * with a phrase in WHY. */
 bool
 control_open(const struct daemon_config *daemon, char *why, size_t why_size);
 void control_close(void);
-
-/* A line, newline included, to everybody who asked for events: one for people,
- * or one JSON object. */
-void control_tell_event(const char *text_line, const char *json_line);
-
-/*
- * For commands. A command answers its connection exactly once, by
- * control_ok(), control_error(), control_report() or control_stream(): at
- * once, or after control_defer() whenever it can. An answer only fills
- * memory: no other command runs within it and the connection stays.
- */
-typedef void
-command_function(struct control_connection *connection, int argc, char **argv);
-
-/* Body of the reply, written before control_ok() or control_error(). Lines of
- * text become a JSON object when JSON was asked for, unless control_as_is()
- * says that they are what was asked for. */
-struct buffer *control_body(struct control_connection *connection);
-void control_as_is(struct control_connection *connection);
-
-void control_ok(struct control_connection *connection, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void
-control_error(struct control_connection *connection, enum control_error code,
-    const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-/* OK with ROOT as the body, as text or as JSON as the asker wished. Takes the
- * reference of ROOT; NULL (out of memory) becomes an error. */
-void control_report(struct control_connection *connection, json_t *root);
-
-/* The same for an array of WHAT, of which text says when there are none. */
-void control_report_list(
-    struct control_connection *connection, json_t *rows, const char *what);
-
-/* The answer comes later. CANCEL is called with the connection when the asker
- * goes away before; then nothing may be answered any more. */
-void control_defer(struct control_connection *connection,
-    void (*cancel)(struct control_connection *connection));
-
-/* OK without an end: events follow. */
-void control_stream(struct control_connection *connection);
-
-bool control_is_privileged(const struct control_connection *connection);
-bool control_wants_json(const struct control_connection *connection);
-
-/* The commands: in commands.c. */
-struct command {
-	const char *name, *arguments, *help;
-	enum command_right right;
-	command_function *run;
-};
-extern const struct command commands[];
-extern const size_t commands_count;
-const struct command *commands_find(const char *name);
-/* The one that NAME was probably meant to be, or NULL. */
-const char *commands_nearest(const char *name);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "supervisor/control.h"
+#include "supervisor/control_connection.h"
 #include "supervisor/events.h"
 
 static void

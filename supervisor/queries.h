@@ -2,7 +2,7 @@
 #ifndef SUPERVISOR_QUERIES_H
 #define SUPERVISOR_QUERIES_H
 
-#include "supervisor/control.h"
+#include "supervisor/control_connection.h"
 #include "supervisor/worker_handle.h"
 
 /*

@@ -231,7 +231,10 @@ table_text(const json_t *rows, struct buffer *out)
 		    out, key, columns[i].width, columns[i].right, i + 1 == n);
 		i++;
 	}
-	json_array_foreach(rows, i, row) append_row(row, first, columns, out);
+	json_array_foreach(rows, i, row)
+	{
+		append_row(row, first, columns, out);
+	}
 	free(columns);
 }
 

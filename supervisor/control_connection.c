@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections of the control socket: lines in, replies out. Supervisor only; it
+ * owns them. A request is a line, a reply is framed by common/reply.h. Nothing
+ * here waits: what a client does not send or read costs it its connection at a
+ * deadline, what it sends too much of is refused.
+ */
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/reply.h"
+#include "supervisor/commands.h"
+#include "supervisor/control_connection.h"
+#include "supervisor/loop.h"
+#include "supervisor/report.h"
+
+#define WORDS_MAX	16
+#define OUTPUT_MAX	((size_t)32 * 1024 * 1024) /* a long list */
+#define EVENTS_MAX	((size_t)256 * 1024)	   /* behind: cut off */
+#define BUSY_OUTPUT	((size_t)64 * 1024)	   /* more: no next request */
+#define HALF_LINE_MS	5000
+#define UNREAD_REPLY_MS 10000
+#define IDLE_MS		60000
+#define COMMANDS_A_TURN 16
+#define NEXT_TURN_MS	1 /* a timer of 0 ms would fire in this one */
+
+/* What a connection waits for; each has its deadline. */
+enum wait {
+	WAIT_NOTHING = 0, /* of the client: its answer, or events, come */
+	WAIT_REQUEST,
+	WAIT_LINE, /* the rest of one */
+	WAIT_READER,
+};
+
+struct control_connection {
+	TAILQ_ENTRY(control_connection) entry;
+	int fd;
+	struct watch watch;
+	struct timer deadline;
+	enum wait wait;
+	bool privileged;
+	bool json;	 /* of the request being answered */
+	bool as_is;	 /* its body has the wanted form already */
+	bool waiting;	 /* its answer comes later */
+	bool streaming;	 /* gets events */
+	bool ended;	 /* the client sends no more */
+	bool closing;	 /* closed when the output is gone */
+	bool processing; /* within process(): it goes on by itself */
+	void (*cancel)(struct control_connection *connection);
+	struct buffer out, body;
+	size_t n_in;
+	char in[CONTROL_LINE_MAX];
+};
+
+static const char *const error_names[] = {
+#define CODE(name, text) text,
+	CONTROL_ERRORS(CODE)
+#undef CODE
+};
+
+static TAILQ_HEAD(, control_connection) connections = TAILQ_HEAD_INITIALIZER(
+    connections);
+static size_t n_connections;
+
+static void process(struct control_connection *connection);
+
+static void
+drop(struct control_connection *connection)
+{
+	if (connection->waiting && connection->cancel != NULL)
+		connection->cancel(connection);
+	TAILQ_REMOVE(&connections, connection, entry);
+	n_connections--;
+	loop_unwatch(&connection->watch);
+	loop_timer_cancel(&connection->deadline);
+	close(connection->fd);
+	buffer_clear(&connection->out);
+	buffer_clear(&connection->body);
+	free(connection);
+}
+
+static void
+on_deadline(void *arg)
+{
+	drop(arg);
+}
+
+static enum wait
+waits_for(const struct control_connection *connection)
+{
+	if (buffer_length(&connection->out) > 0)
+		return WAIT_READER;
+	if (connection->waiting)
+		return WAIT_NOTHING;
+	return connection->n_in > 0 ? WAIT_LINE : WAIT_REQUEST;
+}
+
+/* Begun anew with progress, but for a line: that must be complete in its time,
+ * however it drips in. */
+static void
+set_deadline(struct control_connection *connection)
+{
+	static const int64_t delays_ms[] = {
+		[WAIT_REQUEST] = IDLE_MS,
+		[WAIT_LINE] = HALF_LINE_MS,
+		[WAIT_READER] = UNREAD_REPLY_MS,
+	};
+	enum wait before = connection->wait;
+
+	connection->wait = waits_for(connection);
+	if (connection->wait == WAIT_NOTHING)
+		loop_timer_cancel(&connection->deadline);
+	else if (connection->wait != WAIT_LINE || before != WAIT_LINE)
+		loop_timer_set(&connection->deadline,
+		    delays_ms[connection->wait], on_deadline, connection);
+}
+
+/* May the next request be answered? */
+static bool
+may_answer(const struct control_connection *connection)
+{
+	return !connection->waiting && !connection->closing &&
+	    buffer_length(&connection->out) < BUSY_OUTPUT;
+}
+
+static bool
+has_request(const struct control_connection *connection)
+{
+	return connection->n_in == sizeof(connection->in) ||
+	    memchr(connection->in, '\n', connection->n_in) != NULL;
+}
+
+static void
+set_interest(struct control_connection *connection)
+{
+	bool reads = connection->streaming ||
+	    (may_answer(connection) &&
+		connection->n_in < sizeof(connection->in));
+	uint32_t events = 0;
+
+	if (reads && !connection->ended)
+		events |= EPOLLIN;
+	if (buffer_length(&connection->out) > 0)
+		events |= EPOLLOUT;
+	/* EPOLLHUP comes in any case: a vanished client is noticed. */
+	loop_watch_change(&connection->watch, events);
+}
+
+/* True while the connection is still there. */
+static bool
+flush(struct control_connection *connection)
+{
+	struct buffer *out = &connection->out;
+
+	while (buffer_length(out) > 0) {
+		ssize_t n = send(connection->fd, buffer_data(out),
+		    buffer_length(out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			return true;
+		if (n == -1) {
+			drop(connection);
+			return false;
+		}
+		buffer_consume(out, (size_t)n);
+	}
+	bool finished = connection->closing ||
+	    (connection->ended && !connection->waiting &&
+		connection->n_in == 0);
+	if (finished)
+		drop(connection);
+	return !finished;
+}
+
+static void
+on_more_work(void *arg)
+{
+	process(arg);
+}
+
+/* Goes on with what has been received, when others had their turn. */
+static void
+process_later(struct control_connection *connection)
+{
+	connection->wait = WAIT_NOTHING;
+	loop_timer_set(
+	    &connection->deadline, NEXT_TURN_MS, on_more_work, connection);
+}
+
+/* After anything happened: write, and wait for what comes next. */
+static void
+settle(struct control_connection *connection)
+{
+	if (connection->out.failed) {
+		log_warn("a client of the control socket is cut off: its "
+			 "reply is too long");
+		drop(connection);
+		return;
+	}
+	if (!flush(connection))
+		return;
+	if (may_answer(connection) && has_request(connection))
+		process_later(connection);
+	else
+		set_deadline(connection);
+	set_interest(connection);
+}
+
+struct buffer *
+control_body(struct control_connection *connection)
+{
+	return &connection->body;
+}
+
+bool
+control_is_privileged(const struct control_connection *connection)
+{
+	return connection->privileged;
+}
+
+bool
+control_wants_json(const struct control_connection *connection)
+{
+	return connection->json;
+}
+
+void
+control_as_is(struct control_connection *connection)
+{
+	connection->as_is = true;
+}
+
+/* TEXT and the lines of the body as one object. */
+static void
+body_as_json(struct control_connection *connection, const char *text)
+{
+	json_t *root = json_object(), *lines = json_array();
+	struct buffer *body = &connection->body;
+	size_t left = buffer_length(body);
+	const char *line = buffer_data(body);
+
+	while (left > 0) {
+		const char *end = memchr(line, '\n', left);
+		size_t len = end == NULL ? left : (size_t)(end - line);
+		json_array_append_new(lines, json_stringn(line, len));
+		len += end != NULL;
+		line += len;
+		left -= len;
+	}
+	if (text[0] != '\0')
+		json_object_set_new(root, "message", json_string(text));
+	if (json_array_size(lines) > 0)
+		json_object_set(root, "lines", lines);
+	buffer_clear(body);
+	report_json(root, body);
+	json_decref(lines);
+	json_decref(root);
+}
+
+/* The status line is there: body and end follow. */
+static void
+end_reply(struct control_connection *connection)
+{
+	struct buffer *body = &connection->body;
+
+	reply_append_body(
+	    &connection->out, buffer_data(body), buffer_length(body));
+	reply_append_end(&connection->out);
+	if (body->failed)
+		connection->out.failed = true;
+	buffer_clear(body);
+	connection->waiting = false;
+	connection->cancel = NULL;
+	/* Whoever answers late is in the middle of something. */
+	if (!connection->processing)
+		process_later(connection);
+}
+
+void
+control_ok(struct control_connection *connection, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (connection->json && !connection->as_is)
+		body_as_json(connection, text);
+	buffer_printf(
+	    &connection->out, "OK%s%s\n", text[0] == '\0' ? "" : " ", text);
+	end_reply(connection);
+}
+
+void
+control_error(struct control_connection *connection, enum control_error code,
+    const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	buffer_printf(
+	    &connection->out, "ERROR %s %s\n", error_names[code], text);
+	end_reply(connection);
+}
+
+void
+control_report(struct control_connection *connection, json_t *root)
+{
+	if (root == NULL) {
+		control_error(connection, CONTROL_FAILED, "out of memory");
+		return;
+	}
+	if (connection->json)
+		report_json(root, &connection->body);
+	else
+		report_text(root, &connection->body);
+	json_decref(root);
+	control_as_is(connection);
+	control_ok(connection, "%s", "");
+}
+
+void
+control_report_list(
+    struct control_connection *connection, json_t *rows, const char *what)
+{
+	if (rows != NULL && json_array_size(rows) == 0 && !connection->json)
+		buffer_printf(&connection->body, "no %s\n", what);
+	control_report(connection, rows);
+}
+
+void
+control_defer(struct control_connection *connection,
+    void (*cancel)(struct control_connection *connection))
+{
+	connection->waiting = true;
+	connection->cancel = cancel;
+}
+
+void
+control_stream(struct control_connection *connection)
+{
+	buffer_text(&connection->out, "OK events follow\n");
+	connection->streaming = true;
+	connection->waiting = true;
+	connection->n_in = 0;
+}
+
+static void
+tell_event(struct control_connection *connection, const char *line)
+{
+	reply_append_body(&connection->out, line, strlen(line));
+	if (connection->out.failed ||
+	    buffer_length(&connection->out) > EVENTS_MAX)
+		drop(connection);
+	else
+		set_interest(connection);
+}
+
+void
+control_tell_event(const char *text_line, const char *json_line)
+{
+	struct control_connection *connection, *next;
+
+	TAILQ_FOREACH_SAFE (connection, &connections, entry, next) {
+		if (connection->streaming)
+			tell_event(connection,
+			    connection->json ? json_line : text_line);
+	}
+}
+
+static void
+unknown_command(struct control_connection *connection, const char *word)
+{
+	const char *nearest = commands_nearest(word);
+	char name[64];
+
+	log_escape(name, sizeof(name), word, strlen(word));
+	if (nearest != NULL)
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; did you mean \"%s\"?", name,
+		    nearest);
+	else
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; try \"help\"", name);
+}
+
+static void
+dispatch(struct control_connection *connection, int argc, char **argv)
+{
+	connection->as_is = false;
+	connection->json = argc > 0 && strcmp(argv[0], "json") == 0;
+	if (connection->json) {
+		argc--;
+		argv++;
+	}
+	if (argc == 0) {
+		control_error(
+		    connection, CONTROL_UNKNOWN, "no command; try \"help\"");
+		return;
+	}
+	const struct command *command = commands_find(argv[0]);
+	if (command == NULL) {
+		unknown_command(connection, argv[0]);
+		return;
+	}
+	if (command->right == RIGHT_CONTROL && !connection->privileged) {
+		control_error(connection, CONTROL_PERMISSION,
+		    "\"%s\" is for root and the user of the daemon",
+		    command->name);
+		return;
+	}
+	command->run(connection, argc, argv);
+}
+
+static void
+run_line(struct control_connection *connection, char *line)
+{
+	char *argv[WORDS_MAX + 1], *word;
+	int argc = 0;
+
+	while ((word = strsep(&line, " \t\r")) != NULL) {
+		if (*word == '\0')
+			continue;
+		if (argc == WORDS_MAX) {
+			control_error(connection, CONTROL_ARGUMENT,
+			    "at most %d words", WORDS_MAX);
+			return;
+		}
+		argv[argc++] = word;
+	}
+	argv[argc] = NULL;
+	dispatch(connection, argc, argv);
+}
+
+static void
+refuse_line(struct control_connection *connection, const char *why)
+{
+	connection->n_in = 0;
+	connection->closing = true;
+	control_error(connection, CONTROL_ARGUMENT, "%s", why);
+}
+
+/* Runs the first whole line; false when there is none. */
+static bool
+run_next(struct control_connection *connection)
+{
+	char line[CONTROL_LINE_MAX];
+	char *end = memchr(connection->in, '\n', connection->n_in);
+
+	if (end == NULL) {
+		if (connection->n_in == sizeof(connection->in))
+			refuse_line(
+			    connection, "a line has at most 4096 bytes");
+		return false;
+	}
+	size_t len = (size_t)(end - connection->in);
+	memcpy(line, connection->in, len);
+	line[len] = '\0';
+	connection->n_in -= len + 1;
+	connection->wait = WAIT_NOTHING;
+	memmove(connection->in, end + 1, connection->n_in);
+	if (memchr(line, '\0', len) != NULL)
+		refuse_line(connection, "a line has no NUL bytes");
+	else
+		run_line(connection, line);
+	return true;
+}
+
+static void
+process(struct control_connection *connection)
+{
+	connection->processing = true;
+	for (int n = 0; n < COMMANDS_A_TURN && may_answer(connection); n++) {
+		if (!run_next(connection))
+			break;
+	}
+	connection->processing = false;
+	/* What an ended client leaves behind is no request. */
+	if (connection->ended && !connection->waiting &&
+	    !has_request(connection))
+		connection->n_in = 0;
+	settle(connection);
+}
+
+/* False when the connection is gone. */
+static bool
+receive(struct control_connection *connection)
+{
+	size_t room = sizeof(connection->in) - connection->n_in;
+	char ignored[512];
+	char *into = connection->in + connection->n_in;
+
+	/* Whoever reads events has nothing more to say. */
+	if (connection->streaming) {
+		into = ignored;
+		room = sizeof(ignored);
+	}
+	ssize_t n = recv(connection->fd, into, room, MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n == -1) {
+		drop(connection);
+		return false;
+	}
+	if (n == 0)
+		connection->ended = true;
+	else if (!connection->streaming)
+		connection->n_in += (size_t)n;
+	return true;
+}
+
+static void
+on_connection(void *arg, uint32_t events)
+{
+	struct control_connection *connection = arg;
+
+	/* Both directions are gone: nobody reads an answer. */
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0) {
+		drop(connection);
+		return;
+	}
+	if ((events & EPOLLIN) != 0 && !receive(connection))
+		return;
+	process(connection);
+}
+
+/* root, and the user that the daemon was started by. */
+static bool
+is_privileged(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == -1)
+		return false;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+void
+control_connection_add(int fd)
+{
+	struct control_connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL) {
+		close(fd);
+		return;
+	}
+	connection->fd = fd;
+	connection->privileged = is_privileged(fd);
+	buffer_init(&connection->out, OUTPUT_MAX);
+	buffer_init(&connection->body, OUTPUT_MAX);
+	if (loop_watch(&connection->watch, fd, EPOLLIN, on_connection,
+		connection) == -1) {
+		close(fd);
+		free(connection);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&connections, connection, entry);
+	n_connections++;
+	set_deadline(connection);
+}
+
+static bool
+has_work(const struct control_connection *connection)
+{
+	return connection->waiting || connection->n_in > 0 ||
+	    buffer_length(&connection->out) > 0;
+}
+
+/* The oldest that has nothing under way makes room; for the operator, the
+ * oldest of somebody else does in any case. */
+bool
+control_connection_make_room(int fd)
+{
+	struct control_connection *connection;
+
+	TAILQ_FOREACH (connection, &connections, entry) {
+		if (has_work(connection))
+			continue;
+		drop(connection);
+		return true;
+	}
+	if (!is_privileged(fd))
+		return false;
+	TAILQ_FOREACH (connection, &connections, entry) {
+		if (connection->privileged)
+			continue;
+		drop(connection);
+		return true;
+	}
+	return false;
+}
+
+size_t
+control_connection_count(void)
+{
+	return n_connections;
+}
+
+void
+control_connection_close_all(void)
+{
+	struct control_connection *connection, *next;
+
+	TAILQ_FOREACH_SAFE (connection, &connections, entry, next) {
+		/* Last words, as far as they fit. */
+		connection->closing = true;
+		if (flush(connection))
+			drop(connection);
+	}
+}
