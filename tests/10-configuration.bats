@@ -647,7 +647,7 @@ long() {
 	END
 	prints_itself
 	assert_line "drain_timeout = 2m"
-	assert_line "log = $DIR/./logfile"
+	assert_line "log = $DIR/logfile"
 	assert_line "listen = tcp://[::1]:0"
 	assert_line "listen = unix:$DIR/a.sock"
 	assert_line "allow = 10.0.0.0/8 ::1"
