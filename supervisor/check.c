@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The dry run behind -t: everything that a configuration names is tried as
- * far as that changes nothing. Runs in the process of `preforkd -t`, never in
- * a running daemon.
+ * far as that changes nothing. Runs in the process of `preforkd -t`; only
+ * check_logs() in a running daemon, before a reload.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -180,14 +180,20 @@ check_log(const struct config *config, const char *what, const char *path,
 }
 
 void
+check_logs(const struct config *config, struct errors *errors)
+{
+	check_log(config, "log", config->daemon.log, errors);
+	check_log(config, "access_log", config->daemon.access_log, errors);
+}
+
+void
 check_config(const struct config *config, struct errors *errors)
 {
 	const struct daemon_config *daemon = &config->daemon;
 
 	check_run_file(config, daemon->control, "control", errors);
 	check_run_file(config, daemon->pid_file, "pid_file", errors);
-	check_log(config, "log", daemon->log, errors);
-	check_log(config, "access_log", daemon->access_log, errors);
+	check_logs(config, errors);
 	for (size_t i = 0; i < config->n_pools; i++)
 		check_chroot(config, config->pools[i], errors);
 	for (size_t i = 0; i < config->n_services; i++)

@@ -13,4 +13,8 @@
  */
 void check_config(const struct config *config, struct errors *errors);
 
+/* The part of it about log and access_log, which a reload asks too; does not
+ * block. */
+void check_logs(const struct config *config, struct errors *errors);
+
 #endif

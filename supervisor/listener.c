@@ -19,6 +19,7 @@
 
 #include "common/log.h"
 #include "supervisor/listener.h"
+#include "supervisor/unix_queue.h"
 
 struct listener *
 listener_ref(struct listener *listener)
@@ -251,7 +252,8 @@ listener_queue(const struct listener *listener, struct listener_queue *queue)
 {
 	*queue = (struct listener_queue){ 0 };
 	if (listener->family == AF_UNIX)
-		return false;
+		return listener->type == SOCK_STREAM &&
+		    unix_queue(listener->fd, &queue->waiting, &queue->limit);
 	if (listener->type == SOCK_STREAM)
 		return tcp_queue(listener->fd, queue);
 	return datagram_queue(listener->fd, queue);

@@ -23,6 +23,7 @@ TAILQ_HEAD(timers, timer);
 static struct {
 	int epoll_fd;
 	int64_t now_ms;
+	uint64_t turn;
 	bool stopping;
 	struct timers timers;
 	struct epoll_event events[TURN_EVENTS];
@@ -34,6 +35,7 @@ loop_init(void)
 {
 	TAILQ_INIT(&loop.timers);
 	loop.now_ms = clock_monotonic_ms();
+	loop.stopping = false;
 	loop.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return loop.epoll_fd == -1 ? -1 : 0;
 }
@@ -89,6 +91,7 @@ loop_timer_set(
 	struct timer *later;
 
 	loop_timer_cancel(timer);
+	timer->turn = loop.turn;
 	timer->due_ms = loop.now_ms + delay_ms;
 	timer->fire = fire;
 	timer->arg = arg;
@@ -143,6 +146,7 @@ wait_for_events(void)
 			    "cannot wait for events: %s", strerror(errno));
 		loop.n_events = 0;
 	}
+	loop.turn++;
 	loop.now_ms = clock_monotonic_ms();
 }
 
@@ -163,7 +167,7 @@ tell_timers(void)
 	struct timer *timer;
 
 	while ((timer = TAILQ_FIRST(&loop.timers)) != NULL &&
-	    timer->due_ms <= loop.now_ms) {
+	    timer->due_ms <= loop.now_ms && timer->turn != loop.turn) {
 		loop_timer_cancel(timer);
 		timer->fire(timer->arg);
 	}

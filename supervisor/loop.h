@@ -25,6 +25,7 @@ struct watch {
 struct timer {
 	TAILQ_ENTRY(timer) entry;
 	bool active;
+	uint64_t turn; /* it was set in: it fires in a later one */
 	int64_t due_ms;
 	void (*fire)(void *arg);
 	void *arg;
@@ -41,7 +42,8 @@ void loop_watch_change(struct watch *watch, uint32_t events);
 /* Safe for a watch that is not active, and from within any callback. */
 void loop_unwatch(struct watch *watch);
 
-/* Calls FIRE once, DELAY_MS from now; an earlier setting is forgotten. */
+/* Calls FIRE once, DELAY_MS from now, in a later turn even when that is 0; an
+ * earlier setting is forgotten. */
 void loop_timer_set(
     struct timer *timer, int64_t delay_ms, void (*fire)(void *arg), void *arg);
 void loop_timer_cancel(struct timer *timer);

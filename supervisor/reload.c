@@ -14,6 +14,7 @@
 
 #include "common/log.h"
 #include "supervisor/askers.h"
+#include "supervisor/check.h"
 #include "supervisor/events.h"
 #include "supervisor/logfiles.h"
 #include "supervisor/loop.h"
@@ -339,19 +340,6 @@ begin_resolving(void)
 	}
 }
 
-static bool
-check_logs(struct errors *errors)
-{
-	const struct daemon_config *daemon = &reload.next->daemon;
-	char why[160];
-
-	if (!logfiles_check(daemon->log, why, sizeof(why)))
-		errors_add(errors, reload.next->path, 0, "log: %s", why);
-	if (!logfiles_check(daemon->access_log, why, sizeof(why)))
-		errors_add(errors, reload.next->path, 0, "access_log: %s", why);
-	return errors_none(errors);
-}
-
 static void
 check_plan(void)
 {
@@ -370,7 +358,8 @@ check_plan(void)
 		    plan_restart_names(&reload.plan, names, sizeof(names)));
 		return;
 	}
-	if (!check_logs(&errors)) {
+	check_logs(reload.next, &errors);
+	if (!errors_none(&errors)) {
 		fail(CONTROL_CONFIG, EX_CONFIG, &errors,
 		    "a log cannot be opened; nothing has changed");
 		return;

@@ -534,6 +534,50 @@ time.sleep(20)"
 	for fd in "${fds[@]}"; do echoes "$fd"; done
 }
 
+@test "listeners: what waits on a Unix socket is shown as well" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		backlog = 16
+		listen = unix:$DIR/echo.sock
+	END
+	start_server
+	queue_is 0
+	local pids
+	mapfile -t pids < <(worker_pids)
+	kill -STOP "${pids[@]}"
+	background_python "
+held = []
+for i in range(5):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect('$DIR/echo.sock')
+    held.append(s)
+time.sleep(20)"
+	wait_until 5 queue_is 5
+	run -0 jq -c '.[0] | [.limit, .unit]' <(ctl_json listeners)
+	assert_output '[16,"connections"]'
+	kill -CONT "${pids[@]}"
+	wait_until 5 queue_is 0
+}
+
+@test "connections: a producer whose reader stands still is blocked" {
+	write_config <<-END
+		[service chargen]
+		handler = chargen
+		listen = tcp://127.0.0.1:0
+	END
+	start_server
+	background_python "
+s = socket.create_connection(('127.0.0.1', $(port chargen)))
+time.sleep(20)"
+	wait_until 10 blocked_connections_are 1
+}
+
+blocked_connections_are() {
+	[ "$(ctl_json connections |
+		jq '[.[] | select(.state == "blocked")] | length')" = "$1" ]
+}
+
 @test "listeners: datagrams that wait and that are lost are shown" {
 	write_config "" "workers = 1" <<-END
 		[service discard]

@@ -4,11 +4,24 @@
  * snapshot: the channel keeps those that the supervisor does not take at
  * once.
  */
+#include <poll.h>
 #include <string.h>
 
 #include "common/address.h"
 #include "worker/connection.h"
 #include "worker/listing.h"
+
+/* A handler that produces without end owes nothing that we could see: there
+ * the socket itself tells whether the peer reads. */
+static enum connection_state
+state_of(const struct pf_connection *c)
+{
+	struct pollfd pfd = { .fd = c->fd, .events = POLLOUT };
+
+	if (c->drained_due && poll(&pfd, 1, 0) == 0)
+		return CONNECTION_BLOCKED;
+	return connection_state(c);
+}
 
 static void
 fill(struct message_row *row, const struct pf_connection *c, int64_t now_ms)
@@ -18,7 +31,7 @@ fill(struct message_row *row, const struct pf_connection *c, int64_t now_ms)
 	row->connection = c->id;
 	row->service = connection_service(c)->index;
 	row->listener = c->listener->index;
-	row->state = connection_state(c);
+	row->state = state_of(c);
 	row->age_ms = (uint64_t)(now_ms - c->opened_ms);
 	row->idle_ms = (uint64_t)(now_ms - c->active_ms);
 	row->bytes_in = c->bytes_in;

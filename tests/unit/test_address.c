@@ -73,7 +73,7 @@ one_address_has_one_text(void **state)
 	reads_as("tcp://[FE80::0001%lo]:80", "tcp://[fe80::1%lo]:80");
 	reads_as("tcp://127.0.0.1:0080", "tcp://127.0.0.1:80");
 	reads_as("unix:run/x", "unix:" BASE "/run/x");
-	reads_as("unix:../x", "unix:" BASE "/../x");
+	reads_as("unix:../x", "unix:/etc/x");
 }
 
 static void
