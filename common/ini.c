@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading INI files: the one file that includes <ini.h>. inih splits a line
- * into section, key and value; everything that it lets pass in silence is
- * caught before: the file is read whole and looked at line by line, and each
- * line that survives is handed to inih by itself. So line numbers are ours,
- * whatever options the library was built with, and no line can leak into the
- * next. Used by the supervisor and by `preforkd -t`.
+ * Reading INI files. inih splits a line into key and value; everything that it
+ * lets pass in silence is caught here, before: the file is read whole and
+ * looked at line by line, and each line that survives is handed to inih by
+ * itself (ini_line.c). So line numbers are ours, whatever options the library
+ * was built with, and no line can leak into the next. Used by the supervisor
+ * and by `preforkd -t`.
  */
 #include <sys/queue.h>
 #include <sys/stat.h>
@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <ini.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/ini.h"
+#include "common/ini_line.h"
 #include "common/log.h"
 
 /* A file being read, and those that included it. */
@@ -46,13 +46,6 @@ struct reading {
 	} place;
 };
 
-/* What inih made of one line. */
-struct parsed {
-	bool any;
-	char key[INI_NAME_MAX + 2];
-	char value[INI_LINE_MAX];
-};
-
 static void read_file(
     struct reading *reading, const struct source *parent, const char *path);
 
@@ -71,40 +64,6 @@ complain(struct reading *reading, const struct source *source,
 	va_end(ap);
 	errors_add(reading->errors, source->path, source->line, "%s", text);
 	reading->good = false;
-}
-
-static int
-on_value(void *arg, const char *section, const char *key, const char *value)
-{
-	struct parsed *parsed = arg;
-
-	(void)section;
-	parsed->any = true;
-	strlcpy(parsed->key, key, sizeof(parsed->key));
-	strlcpy(
-	    parsed->value, value == NULL ? "" : value, sizeof(parsed->value));
-	return 1;
-}
-
-/* inih hands its caller's line to us once; the number it may add is ignored
- * by taking four arguments, which every ABI that we build for allows. */
-struct one_line {
-	const char *text;
-};
-
-static char *
-give_line(char *buf, int size, void *arg)
-{
-	struct one_line *line = arg;
-
-	if (line->text == NULL || size < 1)
-		return NULL;
-	size_t len = strlcpy(buf, line->text, (size_t)size);
-	if (len < (size_t)size)
-		line->text = NULL;
-	else
-		line->text += size - 1;
-	return buf;
 }
 
 static bool
@@ -254,7 +213,7 @@ include(
 
 static void
 take_value(struct reading *reading, const struct source *source,
-    const struct parsed *parsed)
+    const struct ini_pair *parsed)
 {
 	struct place *place = &reading->place;
 
@@ -317,14 +276,11 @@ static void
 take_pair(
     struct reading *reading, const struct source *source, const char *line)
 {
-	struct one_line one = { .text = line };
-	struct parsed parsed = { 0 };
+	struct ini_pair parsed;
 
 	if (!check_pair(reading, source, line))
 		return;
-	int rc =
-	    ini_parse_stream(give_line, &one, (ini_handler)on_value, &parsed);
-	if (rc != 0 || !parsed.any) {
+	if (!ini_line_parse(line, &parsed)) {
 		complain(reading, source,
 		    "the line cannot be read; a setting is written "
 		    "name = value");
@@ -492,48 +448,6 @@ read_file(
 	free(text);
 }
 
-#define LIBRARY_LINE_MAX 198 /* of a library with its own defaults */
-
-/* The options of Debian's library are variables; others are compiled in, and
- * those cut a long line in silence. So it is tried. */
-static size_t
-library_line_max(void)
-{
-	char line[INI_LINE_MAX];
-	struct one_line one = { .text = line };
-	struct parsed parsed = { 0 };
-
-	memset(line, 'x', sizeof(line));
-	memcpy(line, "key=", 4);
-	line[sizeof(line) - 1] = '\0';
-	ini_parse_stream(give_line, &one, (ini_handler)on_value, &parsed);
-	return strlen(parsed.value) == sizeof(line) - 5 ? INI_LINE_MAX - 1
-							: LIBRARY_LINE_MAX;
-}
-
-/* Where the library has them as variables, set; where not, these are none. */
-extern int ini_max_line __attribute__((weak));
-extern _Bool ini_use_stack __attribute__((weak));
-extern _Bool ini_allow_realloc __attribute__((weak));
-extern _Bool ini_allow_inline_comments __attribute__((weak));
-extern _Bool ini_allow_multiline __attribute__((weak));
-
-static void
-set_library_options(void)
-{
-	if (&ini_max_line != NULL)
-		ini_max_line = INI_LINE_MAX * 2;
-	if (&ini_use_stack != NULL)
-		ini_use_stack = false;
-	if (&ini_allow_realloc != NULL)
-		ini_allow_realloc = true;
-	/* Comments have been taken off before. */
-	if (&ini_allow_inline_comments != NULL)
-		ini_allow_inline_comments = false;
-	if (&ini_allow_multiline != NULL)
-		ini_allow_multiline = false;
-}
-
 bool
 ini_read(
     const char *path, const struct ini_reader *reader, struct errors *errors)
@@ -542,8 +456,7 @@ ini_read(
 		.reader = reader, .errors = errors, .good = true
 	};
 
-	set_library_options();
-	reading.line_max = library_line_max();
+	reading.line_max = ini_line_max();
 	read_file(&reading, NULL, path);
 	return reading.good;
 }

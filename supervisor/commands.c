@@ -13,7 +13,6 @@
 #include "supervisor/commands.h"
 #include "supervisor/events.h"
 #include "supervisor/logfiles.h"
-#include "supervisor/plan.h"
 #include "supervisor/queries.h"
 #include "supervisor/reload.h"
 #include "supervisor/report.h"
@@ -22,9 +21,7 @@
 #include "supervisor/stats.h"
 #include "supervisor/supervisor.h"
 
-#define DECLARE(name, ...) static command_function command_##name;
-CONTROL_COMMANDS(DECLARE)
-#undef DECLARE
+#define WORDS_MAX 16 /* of a request */
 
 const struct command commands[] = {
 #define ROW(name, arguments, right, help) \
@@ -68,8 +65,9 @@ quoted(const char *word, char *buf, size_t size)
 }
 
 /* True when no more than MAX words follow the command; answers otherwise. */
-static bool
-at_most(struct control_connection *connection, int argc, char **argv, int max)
+bool
+commands_at_most(
+    struct control_connection *connection, int argc, char **argv, int max)
 {
 	const struct command *command = commands_find(argv[0]);
 
@@ -80,8 +78,8 @@ at_most(struct control_connection *connection, int argc, char **argv, int max)
 	return false;
 }
 
-static void
-bad_word(struct control_connection *connection, char **argv, int i)
+void
+commands_bad_word(struct control_connection *connection, char **argv, int i)
 {
 	char word[96];
 
@@ -106,16 +104,16 @@ help_row(const struct command *command, bool json)
 	return json_pack("{s:s, s:s}", "command", usage, "help", command->help);
 }
 
-static void
+void
 command_help(struct control_connection *connection, int argc, char **argv)
 {
 	const struct command *only = NULL;
 	bool json = control_wants_json(connection);
 
-	if (!at_most(connection, argc, argv, 1))
+	if (!commands_at_most(connection, argc, argv, 1))
 		return;
 	if (argc == 2 && (only = commands_find(argv[1])) == NULL) {
-		bad_word(connection, argv, 1);
+		commands_bad_word(connection, argv, 1);
 		return;
 	}
 	json_t *rows = json_array();
@@ -127,25 +125,25 @@ command_help(struct control_connection *connection, int argc, char **argv)
 	control_report(connection, rows);
 }
 
-static void
+void
 command_ping(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
+	if (commands_at_most(connection, argc, argv, 0))
 		control_ok(connection, "pong %llu",
 		    (unsigned long long)supervisor.generation);
 }
 
-static void
+void
 command_version(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
+	if (commands_at_most(connection, argc, argv, 0))
 		control_ok(connection, "preforkd %s", PREFORKD_VERSION);
 }
 
-static void
+void
 command_status(struct control_connection *connection, int argc, char **argv)
 {
-	if (!at_most(connection, argc, argv, 0))
+	if (!commands_at_most(connection, argc, argv, 0))
 		return;
 	json_t *status = show_status();
 	if (!control_wants_json(connection))
@@ -153,12 +151,12 @@ command_status(struct control_connection *connection, int argc, char **argv)
 	control_report(connection, status);
 }
 
-static void
+void
 command_health(struct control_connection *connection, int argc, char **argv)
 {
 	char why[160];
 
-	if (!at_most(connection, argc, argv, 0))
+	if (!commands_at_most(connection, argc, argv, 0))
 		return;
 	if (supervisor_not_ready(why, sizeof(why)) == NULL)
 		control_ok(connection, "ready");
@@ -166,12 +164,12 @@ command_health(struct control_connection *connection, int argc, char **argv)
 		control_error(connection, CONTROL_FAILED, "not ready: %s", why);
 }
 
-static void
+void
 command_stats(struct control_connection *connection, int argc, char **argv)
 {
 	const char *form = control_wants_json(connection) ? "json" : "text";
 
-	if (!at_most(connection, argc, argv, 1))
+	if (!commands_at_most(connection, argc, argv, 1))
 		return;
 	if (argc == 2)
 		form = argv[1];
@@ -184,17 +182,17 @@ command_stats(struct control_connection *connection, int argc, char **argv)
 		report_json(root, control_body(connection));
 		json_decref(root);
 	} else {
-		bad_word(connection, argv, 1);
+		commands_bad_word(connection, argv, 1);
 		return;
 	}
 	control_as_is(connection);
 	control_ok(connection, "%s", "");
 }
 
-static void
+void
 command_listeners(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
+	if (commands_at_most(connection, argc, argv, 0))
 		control_report_list(connection, show_listeners(), "listeners");
 }
 
@@ -241,8 +239,8 @@ resize(
 	    (long long)n);
 }
 
-static struct pool *
-pool_argument(struct control_connection *connection, char **argv, int i)
+struct pool *
+commands_pool(struct control_connection *connection, char **argv, int i)
 {
 	struct pool *pool = pool_find(&supervisor.pools, argv[i]);
 	char word[64];
@@ -266,14 +264,14 @@ may_control(struct control_connection *connection)
 	return false;
 }
 
-static void
+void
 command_workers(struct control_connection *connection, int argc, char **argv)
 {
 	struct pool *pool = NULL;
 
-	if (!at_most(connection, argc, argv, 2))
+	if (!commands_at_most(connection, argc, argv, 2))
 		return;
-	if (argc > 1 && (pool = pool_argument(connection, argv, 1)) == NULL)
+	if (argc > 1 && (pool = commands_pool(connection, argv, 1)) == NULL)
 		return;
 	if (argc < 3)
 		control_report_list(connection, show_workers(pool), "workers");
@@ -281,14 +279,14 @@ command_workers(struct control_connection *connection, int argc, char **argv)
 		resize(connection, pool, argv[2]);
 }
 
-static void
+void
 command_connections(
     struct control_connection *connection, int argc, char **argv)
 {
 	const struct service_config *service = NULL;
 	char word[64];
 
-	if (!at_most(connection, argc, argv, 1))
+	if (!commands_at_most(connection, argc, argv, 1))
 		return;
 	if (argc == 2 && supervisor.config != NULL)
 		service = config_service(supervisor.config, argv[1]);
@@ -301,13 +299,13 @@ command_connections(
 	queries_list(connection, service == NULL ? NULL : service->name);
 }
 
-static void
+void
 command_config(struct control_connection *connection, int argc, char **argv)
 {
 	char *text = NULL;
 	size_t size = 0;
 
-	if (!at_most(connection, argc, argv, 0))
+	if (!commands_at_most(connection, argc, argv, 0))
 		return;
 	FILE *memory = open_memstream(&text, &size);
 	if (memory == NULL || supervisor.config == NULL) {
@@ -325,109 +323,11 @@ command_config(struct control_connection *connection, int argc, char **argv)
 	control_ok(connection, "%s", "");
 }
 
-static void
+void
 command_events(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
+	if (commands_at_most(connection, argc, argv, 0))
 		control_stream(connection);
-}
-
-static void
-tell_errors(
-    struct control_connection *connection, const struct reload_result *result)
-{
-	for (size_t i = 0; i < result->errors.n; i++)
-		buffer_printf(control_body(connection), "%s\n",
-		    result->errors.messages[i]);
-}
-
-static void
-on_reload_done(void *arg, const struct reload_result *result)
-{
-	struct control_connection *connection = arg;
-
-	if (result->ok) {
-		control_ok(connection, "%s", result->text);
-		return;
-	}
-	tell_errors(connection, result);
-	control_error(connection, result->code, "%s", result->text);
-}
-
-static void
-forget_reload(struct control_connection *connection)
-{
-	reload_forget(connection);
-}
-
-/* What a reload would do now, without doing it. */
-static void
-plan_reload(struct control_connection *connection)
-{
-	struct errors errors;
-	struct plan plan;
-	char names[128];
-
-	errors_init(&errors);
-	struct config *next =
-	    config_load(supervisor.config_path, worker_handlers(), &errors);
-	if (next == NULL) {
-		for (size_t i = 0; i < errors.n; i++)
-			buffer_printf(control_body(connection), "%s\n",
-			    errors.messages[i]);
-		control_error(connection, CONTROL_CONFIG,
-		    "%zu error%s in \"%s\"", errors.n, errors.n == 1 ? "" : "s",
-		    supervisor.config_path);
-	} else if (!plan_make(&plan, supervisor.config, next))
-		control_error(connection, CONTROL_FAILED, "out of memory");
-	else {
-		plan_print(&plan, next, supervisor.listeners,
-		    control_body(connection));
-		if (plan.restart)
-			control_error(connection, CONTROL_RESTART,
-			    "valid, but a change of %s needs a restart",
-			    plan_restart_names(&plan, names, sizeof(names)));
-		else
-			control_ok(connection, "%s", "");
-		plan_clear(&plan);
-	}
-	config_unref(next);
-	errors_clear(&errors);
-}
-
-static void
-command_reload(struct control_connection *connection, int argc, char **argv)
-{
-	if (!at_most(connection, argc, argv, 1))
-		return;
-	if (argc == 2 && strcmp(argv[1], "plan") != 0) {
-		bad_word(connection, argv, 1);
-		return;
-	}
-	if (argc == 2) {
-		if (supervisor.state == SUPERVISOR_RUNNING)
-			plan_reload(connection);
-		else
-			control_error(connection, CONTROL_BUSY,
-			    "the daemon starts or stops");
-		return;
-	}
-	control_defer(connection, forget_reload);
-	if (!reload_request(on_reload_done, connection))
-		control_error(connection, CONTROL_FAILED, "out of memory");
-}
-
-static void
-command_restart(struct control_connection *connection, int argc, char **argv)
-{
-	struct pool *pool = NULL;
-
-	if (!at_most(connection, argc, argv, 1))
-		return;
-	if (argc > 1 && (pool = pool_argument(connection, argv, 1)) == NULL)
-		return;
-	control_defer(connection, forget_reload);
-	reload_restart(pool, on_reload_done, connection);
 }
 
 static void
@@ -440,22 +340,22 @@ set_draining(
 	control_ok(connection, "%s", text);
 }
 
-static void
+void
 command_drain(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
+	if (commands_at_most(connection, argc, argv, 0))
 		set_draining(connection, true,
 		    "reporting not ready; connections are still served");
 }
 
-static void
+void
 command_resume(struct control_connection *connection, int argc, char **argv)
 {
-	if (at_most(connection, argc, argv, 0))
+	if (commands_at_most(connection, argc, argv, 0))
 		set_draining(connection, false, "reporting ready again");
 }
 
-static void
+void
 command_close(struct control_connection *connection, int argc, char **argv)
 {
 	if (argc != 2)
@@ -479,7 +379,7 @@ reopen_logs(struct control_connection *connection)
 		control_error(connection, CONTROL_FAILED, "%s", why);
 }
 
-static void
+void
 command_log(struct control_connection *connection, int argc, char **argv)
 {
 	if (argc != 2) {
@@ -499,17 +399,17 @@ command_log(struct control_connection *connection, int argc, char **argv)
 		control_ok(connection, "log level %s", argv[1]);
 		return;
 	}
-	bad_word(connection, argv, 1);
+	commands_bad_word(connection, argv, 1);
 }
 
-static void
+void
 command_stop(struct control_connection *connection, int argc, char **argv)
 {
-	if (!at_most(connection, argc, argv, 1))
+	if (!commands_at_most(connection, argc, argv, 1))
 		return;
 	bool now = argc == 2 && strcmp(argv[1], "now") == 0;
 	if (argc == 2 && !now) {
-		bad_word(connection, argv, 1);
+		commands_bad_word(connection, argv, 1);
 		return;
 	}
 	control_ok(connection, now ? "stopping at once" : "stopping");
@@ -517,4 +417,70 @@ command_stop(struct control_connection *connection, int argc, char **argv)
 		shutdown_now();
 	else
 		shutdown_begin();
+}
+
+static void
+unknown_command(struct control_connection *connection, const char *word)
+{
+	const char *nearest = commands_nearest(word);
+	char name[64];
+
+	log_escape(name, sizeof(name), word, strlen(word));
+	if (nearest != NULL)
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; did you mean \"%s\"?", name,
+		    nearest);
+	else
+		control_error(connection, CONTROL_UNKNOWN,
+		    "unknown command \"%s\"; try \"help\"", name);
+}
+
+static void
+dispatch(struct control_connection *connection, int argc, char **argv)
+{
+	bool json = argc > 0 && strcmp(argv[0], "json") == 0;
+
+	control_begin(connection, json);
+	if (json) {
+		argc--;
+		argv++;
+	}
+	if (argc == 0) {
+		control_error(
+		    connection, CONTROL_UNKNOWN, "no command; try \"help\"");
+		return;
+	}
+	const struct command *command = commands_find(argv[0]);
+	if (command == NULL) {
+		unknown_command(connection, argv[0]);
+		return;
+	}
+	if (command->right == RIGHT_CONTROL &&
+	    !control_is_privileged(connection)) {
+		control_error(connection, CONTROL_PERMISSION,
+		    "\"%s\" is for root and the user of the daemon",
+		    command->name);
+		return;
+	}
+	command->run(connection, argc, argv);
+}
+
+void
+commands_run(struct control_connection *connection, char *line)
+{
+	char *argv[WORDS_MAX + 1], *word;
+	int argc = 0;
+
+	while ((word = strsep(&line, " \t\r")) != NULL) {
+		if (*word == '\0')
+			continue;
+		if (argc == WORDS_MAX) {
+			control_error(connection, CONTROL_ARGUMENT,
+			    "at most %d words", WORDS_MAX);
+			return;
+		}
+		argv[argc++] = word;
+	}
+	argv[argc] = NULL;
+	dispatch(connection, argc, argv);
 }

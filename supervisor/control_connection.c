@@ -18,12 +18,11 @@
 
 #include "common/log.h"
 #include "common/reply.h"
+#include "supervisor/answer.h"
 #include "supervisor/commands.h"
 #include "supervisor/control_connection.h"
 #include "supervisor/loop.h"
-#include "supervisor/report.h"
 
-#define WORDS_MAX	16
 #define OUTPUT_MAX	((size_t)32 * 1024 * 1024) /* a long list */
 #define EVENTS_MAX	((size_t)256 * 1024)	   /* behind: cut off */
 #define BUSY_OUTPUT	((size_t)64 * 1024)	   /* more: no next request */
@@ -31,7 +30,6 @@
 #define UNREAD_REPLY_MS 10000
 #define IDLE_MS		60000
 #define COMMANDS_A_TURN 16
-#define NEXT_TURN_MS	1 /* a timer of 0 ms would fire in this one */
 
 /* What a connection waits for; each has its deadline. */
 enum wait {
@@ -48,23 +46,16 @@ struct control_connection {
 	struct timer deadline;
 	enum wait wait;
 	bool privileged;
-	bool json;	 /* of the request being answered */
-	bool as_is;	 /* its body has the wanted form already */
-	bool waiting;	 /* its answer comes later */
-	bool streaming;	 /* gets events */
-	bool ended;	 /* the client sends no more */
-	bool closing;	 /* closed when the output is gone */
-	bool processing; /* within process(): it goes on by itself */
+	struct answer answer; /* to the request being answered */
+	bool waiting;	      /* its answer comes later */
+	bool streaming;	      /* gets events */
+	bool ended;	      /* the client sends no more */
+	bool closing;	      /* closed when the output is gone */
+	bool processing;      /* within process(): it goes on by itself */
 	void (*cancel)(struct control_connection *connection);
-	struct buffer out, body;
+	struct buffer out;
 	size_t n_in;
 	char in[CONTROL_LINE_MAX];
-};
-
-static const char *const error_names[] = {
-#define CODE(name, text) text,
-	CONTROL_ERRORS(CODE)
-#undef CODE
 };
 
 static TAILQ_HEAD(, control_connection) connections = TAILQ_HEAD_INITIALIZER(
@@ -84,7 +75,7 @@ drop(struct control_connection *connection)
 	loop_timer_cancel(&connection->deadline);
 	close(connection->fd);
 	buffer_clear(&connection->out);
-	buffer_clear(&connection->body);
+	buffer_clear(&connection->answer.body);
 	free(connection);
 }
 
@@ -193,8 +184,7 @@ static void
 process_later(struct control_connection *connection)
 {
 	connection->wait = WAIT_NOTHING;
-	loop_timer_set(
-	    &connection->deadline, NEXT_TURN_MS, on_more_work, connection);
+	loop_timer_set(&connection->deadline, 0, on_more_work, connection);
 }
 
 /* After anything happened: write, and wait for what comes next. */
@@ -219,7 +209,7 @@ settle(struct control_connection *connection)
 struct buffer *
 control_body(struct control_connection *connection)
 {
-	return &connection->body;
+	return &connection->answer.body;
 }
 
 bool
@@ -231,54 +221,25 @@ control_is_privileged(const struct control_connection *connection)
 bool
 control_wants_json(const struct control_connection *connection)
 {
-	return connection->json;
+	return connection->answer.json;
+}
+
+void
+control_begin(struct control_connection *connection, bool json)
+{
+	connection->answer.json = json;
+	connection->answer.as_is = false;
 }
 
 void
 control_as_is(struct control_connection *connection)
 {
-	connection->as_is = true;
+	connection->answer.as_is = true;
 }
 
-/* TEXT and the lines of the body as one object. */
 static void
-body_as_json(struct control_connection *connection, const char *text)
+answered(struct control_connection *connection)
 {
-	json_t *root = json_object(), *lines = json_array();
-	struct buffer *body = &connection->body;
-	size_t left = buffer_length(body);
-	const char *line = buffer_data(body);
-
-	while (left > 0) {
-		const char *end = memchr(line, '\n', left);
-		size_t len = end == NULL ? left : (size_t)(end - line);
-		json_array_append_new(lines, json_stringn(line, len));
-		len += end != NULL;
-		line += len;
-		left -= len;
-	}
-	if (text[0] != '\0')
-		json_object_set_new(root, "message", json_string(text));
-	if (json_array_size(lines) > 0)
-		json_object_set(root, "lines", lines);
-	buffer_clear(body);
-	report_json(root, body);
-	json_decref(lines);
-	json_decref(root);
-}
-
-/* The status line is there: body and end follow. */
-static void
-end_reply(struct control_connection *connection)
-{
-	struct buffer *body = &connection->body;
-
-	reply_append_body(
-	    &connection->out, buffer_data(body), buffer_length(body));
-	reply_append_end(&connection->out);
-	if (body->failed)
-		connection->out.failed = true;
-	buffer_clear(body);
 	connection->waiting = false;
 	connection->cancel = NULL;
 	/* Whoever answers late is in the middle of something. */
@@ -295,11 +256,8 @@ control_ok(struct control_connection *connection, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (connection->json && !connection->as_is)
-		body_as_json(connection, text);
-	buffer_printf(
-	    &connection->out, "OK%s%s\n", text[0] == '\0' ? "" : " ", text);
-	end_reply(connection);
+	answer_ok(&connection->answer, text, &connection->out);
+	answered(connection);
 }
 
 void
@@ -312,9 +270,8 @@ control_error(struct control_connection *connection, enum control_error code,
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	buffer_printf(
-	    &connection->out, "ERROR %s %s\n", error_names[code], text);
-	end_reply(connection);
+	answer_error(&connection->answer, code, text, &connection->out);
+	answered(connection);
 }
 
 void
@@ -324,12 +281,7 @@ control_report(struct control_connection *connection, json_t *root)
 		control_error(connection, CONTROL_FAILED, "out of memory");
 		return;
 	}
-	if (connection->json)
-		report_json(root, &connection->body);
-	else
-		report_text(root, &connection->body);
-	json_decref(root);
-	control_as_is(connection);
+	answer_take(&connection->answer, root);
 	control_ok(connection, "%s", "");
 }
 
@@ -337,8 +289,9 @@ void
 control_report_list(
     struct control_connection *connection, json_t *rows, const char *what)
 {
-	if (rows != NULL && json_array_size(rows) == 0 && !connection->json)
-		buffer_printf(&connection->body, "no %s\n", what);
+	if (rows != NULL && json_array_size(rows) == 0 &&
+	    !connection->answer.json)
+		buffer_printf(&connection->answer.body, "no %s\n", what);
 	control_report(connection, rows);
 }
 
@@ -378,72 +331,8 @@ control_tell_event(const char *text_line, const char *json_line)
 	TAILQ_FOREACH_SAFE (connection, &connections, entry, next) {
 		if (connection->streaming)
 			tell_event(connection,
-			    connection->json ? json_line : text_line);
+			    connection->answer.json ? json_line : text_line);
 	}
-}
-
-static void
-unknown_command(struct control_connection *connection, const char *word)
-{
-	const char *nearest = commands_nearest(word);
-	char name[64];
-
-	log_escape(name, sizeof(name), word, strlen(word));
-	if (nearest != NULL)
-		control_error(connection, CONTROL_UNKNOWN,
-		    "unknown command \"%s\"; did you mean \"%s\"?", name,
-		    nearest);
-	else
-		control_error(connection, CONTROL_UNKNOWN,
-		    "unknown command \"%s\"; try \"help\"", name);
-}
-
-static void
-dispatch(struct control_connection *connection, int argc, char **argv)
-{
-	connection->as_is = false;
-	connection->json = argc > 0 && strcmp(argv[0], "json") == 0;
-	if (connection->json) {
-		argc--;
-		argv++;
-	}
-	if (argc == 0) {
-		control_error(
-		    connection, CONTROL_UNKNOWN, "no command; try \"help\"");
-		return;
-	}
-	const struct command *command = commands_find(argv[0]);
-	if (command == NULL) {
-		unknown_command(connection, argv[0]);
-		return;
-	}
-	if (command->right == RIGHT_CONTROL && !connection->privileged) {
-		control_error(connection, CONTROL_PERMISSION,
-		    "\"%s\" is for root and the user of the daemon",
-		    command->name);
-		return;
-	}
-	command->run(connection, argc, argv);
-}
-
-static void
-run_line(struct control_connection *connection, char *line)
-{
-	char *argv[WORDS_MAX + 1], *word;
-	int argc = 0;
-
-	while ((word = strsep(&line, " \t\r")) != NULL) {
-		if (*word == '\0')
-			continue;
-		if (argc == WORDS_MAX) {
-			control_error(connection, CONTROL_ARGUMENT,
-			    "at most %d words", WORDS_MAX);
-			return;
-		}
-		argv[argc++] = word;
-	}
-	argv[argc] = NULL;
-	dispatch(connection, argc, argv);
 }
 
 static void
@@ -476,7 +365,7 @@ run_next(struct control_connection *connection)
 	if (memchr(line, '\0', len) != NULL)
 		refuse_line(connection, "a line has no NUL bytes");
 	else
-		run_line(connection, line);
+		commands_run(connection, line);
 	return true;
 }
 
@@ -562,7 +451,7 @@ control_connection_add(int fd)
 	connection->fd = fd;
 	connection->privileged = is_privileged(fd);
 	buffer_init(&connection->out, OUTPUT_MAX);
-	buffer_init(&connection->body, OUTPUT_MAX);
+	buffer_init(&connection->answer.body, OUTPUT_MAX);
 	if (loop_watch(&connection->watch, fd, EPOLLIN, on_connection,
 		connection) == -1) {
 		close(fd);

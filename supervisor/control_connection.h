@@ -34,6 +34,9 @@ void control_tell_event(const char *text_line, const char *json_line);
  * memory: no other command runs within it and the connection stays.
  */
 
+/* A request is there, and in which form its answer is wished. */
+void control_begin(struct control_connection *connection, bool json);
+
 /* Body of the reply, written before control_ok() or control_error(). Lines of
  * text become a JSON object when JSON was asked for, unless control_as_is()
  * says that they are what was asked for. */

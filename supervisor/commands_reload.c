@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The commands that take up a configuration or new workers. Their answers come
+ * when it is decided, which may be long after the question. Supervisor only.
+ */
+#include <string.h>
+
+#include "supervisor/commands.h"
+#include "supervisor/plan.h"
+#include "supervisor/reload.h"
+#include "supervisor/supervisor.h"
+#include "worker/worker.h"
+
+static void
+tell_errors(
+    struct control_connection *connection, const struct reload_result *result)
+{
+	for (size_t i = 0; i < result->errors.n; i++)
+		buffer_printf(control_body(connection), "%s\n",
+		    result->errors.messages[i]);
+}
+
+static void
+on_reload_done(void *arg, const struct reload_result *result)
+{
+	struct control_connection *connection = arg;
+
+	if (result->ok) {
+		control_ok(connection, "%s", result->text);
+		return;
+	}
+	tell_errors(connection, result);
+	control_error(connection, result->code, "%s", result->text);
+}
+
+static void
+forget_reload(struct control_connection *connection)
+{
+	reload_forget(connection);
+}
+
+/* What a reload would do now, without doing it. */
+static void
+plan_reload(struct control_connection *connection)
+{
+	struct errors errors;
+	struct plan plan;
+	char names[128];
+
+	errors_init(&errors);
+	struct config *next =
+	    config_load(supervisor.config_path, worker_handlers(), &errors);
+	if (next == NULL) {
+		for (size_t i = 0; i < errors.n; i++)
+			buffer_printf(control_body(connection), "%s\n",
+			    errors.messages[i]);
+		control_error(connection, CONTROL_CONFIG,
+		    "%zu error%s in \"%s\"", errors.n, errors.n == 1 ? "" : "s",
+		    supervisor.config_path);
+	} else if (!plan_make(&plan, supervisor.config, next))
+		control_error(connection, CONTROL_FAILED, "out of memory");
+	else {
+		plan_print(&plan, next, supervisor.listeners,
+		    control_body(connection));
+		if (plan.restart)
+			control_error(connection, CONTROL_RESTART,
+			    "valid, but a change of %s needs a restart",
+			    plan_restart_names(&plan, names, sizeof(names)));
+		else
+			control_ok(connection, "%s", "");
+		plan_clear(&plan);
+	}
+	config_unref(next);
+	errors_clear(&errors);
+}
+
+void
+command_reload(struct control_connection *connection, int argc, char **argv)
+{
+	if (!commands_at_most(connection, argc, argv, 1))
+		return;
+	if (argc == 2 && strcmp(argv[1], "plan") != 0) {
+		commands_bad_word(connection, argv, 1);
+		return;
+	}
+	if (argc == 2) {
+		if (supervisor.state == SUPERVISOR_RUNNING)
+			plan_reload(connection);
+		else
+			control_error(connection, CONTROL_BUSY,
+			    "the daemon starts or stops");
+		return;
+	}
+	control_defer(connection, forget_reload);
+	if (!reload_request(on_reload_done, connection))
+		control_error(connection, CONTROL_FAILED, "out of memory");
+}
+
+void
+command_restart(struct control_connection *connection, int argc, char **argv)
+{
+	struct pool *pool = NULL;
+
+	if (!commands_at_most(connection, argc, argv, 1))
+		return;
+	if (argc > 1 && (pool = commands_pool(connection, argv, 1)) == NULL)
+		return;
+	control_defer(connection, forget_reload);
+	reload_restart(pool, on_reload_done, connection);
+}
