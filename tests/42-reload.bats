@@ -563,7 +563,8 @@ has_title() {
 	wait "$SERVER" || status=$?
 	SERVER=
 	assert_equal "$status" 0
-	run -1 wait "$asking"
+	wait "$asking" || status=$?
+	assert_equal "$status" 1
 	run -0 cat "$DIR/answer"
 	assert_output --partial "stopping"
 	end_background

@@ -40,6 +40,8 @@ common_teardown() {
 		wait "$pid" 2>/dev/null || :
 	done
 	[ -z "$SERVER" ] || stop_server
+	# No daemon of this test is left, known to it or not.
+	run ! pgrep -f "supervisor \\[$DIR/"
 	check_log
 }
 
