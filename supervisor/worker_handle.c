@@ -342,14 +342,21 @@ static void
 describe_end(int status, char *buf, size_t size)
 {
 	if (WIFSIGNALED(status))
-		snprintf(buf, size, "killed by signal %d (%s)%s",
-		    WTERMSIG(status), sigabbrev_np(WTERMSIG(status)),
-		    WTERMSIG(status) == SIGKILL ? ", by us or for lack of "
-						  "memory?"
-						: "");
+		snprintf(buf, size, "killed by signal %d (%s)",
+		    WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
 	else
 		snprintf(
 		    buf, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+/* The kernel kills like that when memory runs out, and tells only its log. */
+static const char *
+suspicion(const struct worker_handle *worker, int status)
+{
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
+	return killed && worker->state != WORKER_KILLED ? " (out of memory?)"
+							: "";
 }
 
 static void
@@ -377,10 +384,10 @@ tell_end(struct worker_handle *worker, int status)
 	snprintf(pool->last_exit, sizeof(pool->last_exit),
 	    "worker %s (pid %d) %s", name, (int)worker->pid, end);
 	events_announce(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
-	    "worker %s (pid %d) %s after %lld ms, %llu connections lost", name,
-	    (int)worker->pid, end,
+	    "worker %s (pid %d) %s after %lld ms, %llu connections lost%s",
+	    name, (int)worker->pid, end,
 	    (long long)(loop_now_ms() - worker->started_ms),
-	    (unsigned long long)lost);
+	    (unsigned long long)lost, suspicion(worker, status));
 }
 
 void

@@ -45,7 +45,7 @@ STAMP='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z '
 	local pid
 	pid=$(worker_pid 1)
 	kill -KILL "$pid"
-	wait_until 5 told "worker default/1 \(pid $pid\) killed by signal 9 \(KILL\).* after [0-9]+ ms, 0 connections lost"
+	wait_until 5 told "worker default/1 \(pid $pid\) killed by signal 9 \(KILL\) after [0-9]+ ms, 0 connections lost \(out of memory\?\)"
 	wait_until 5 told "worker default/1 \(pid [0-9]+\) started"
 	wait_until 5 told "worker default/1 \(pid [0-9]+\) ready"
 	wait_until 5 ready_workers_are 2
