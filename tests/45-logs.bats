@@ -101,12 +101,12 @@ refuse_to_start() {
 }
 
 @test "log: a reload to a file that cannot be opened changes nothing" {
-	LOG_ERRORS='cannot open log|reload failed'
+	LOG_ERRORS='log: folder|reload failed'
 	write_echo_config "log = stderr"
 	start_server
 	set_setting log "$DIR/none/log"
 	run -4 ctl reload
-	assert_output --partial "$DIR/none/log"
+	assert_output --partial "log: folder \"$DIR/none\": No such file or directory"
 	make_lines "$LOG"
 	set_setting log "$FILE"
 	run -0 ctl reload
