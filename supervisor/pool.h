@@ -62,10 +62,11 @@ struct generation *pool_begin(struct pool *pool, struct config *config,
  * in IN_FORCE get emptied by it. */
 void pool_commit(struct pool *pool, const struct listener_set *in_force);
 
-/* `starting` is killed and forgotten. */
+/* `starting` goes: workers that are ready finish what clients they have. */
 void pool_abandon(struct pool *pool);
 
-/* Drains everything; EMPTY_ALL when nobody will serve the queues after. */
+/* `serving` drains; queues of listeners that are not in IN_FORCE (NULL: of
+ * all) are emptied by it, because nobody will serve them after. */
 void pool_drain(
     struct pool *pool, int64_t timeout_ms, const struct listener_set *in_force);
 /* Asks all to leave at once. */
