@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=bash
+#
+# What the tests of docs/faults.md share. After each fault the daemon must be
+# as it was: take_baseline says how that is, faults_teardown looks whether it is
+# so again before it stops the daemon. A test whose daemon is not there at the
+# end (killed, or refused to start) leaves SERVER empty.
+
+# shellcheck source=tests/helpers.bash
+source "${BASH_SOURCE[0]%/*}/helpers.bash"
+
+# Resident memory may grow by this much while a fault lasts and after it: the
+# allocator keeps what it got, fragments differ. A leak in a test that repeats
+# its fault some hundred times is more.
+GROWTH_KIB=1024
+
+faults_setup() {
+	common_setup
+	BASELINE_WORKERS=
+}
+
+faults_teardown() {
+	[ -z "$SERVER" ] || [ -z "$BASELINE_WORKERS" ] || assert_baseline
+	common_teardown
+}
+
+# Starts the daemon as start_server does and remembers how it is then.
+start_watched() {
+	start_server "$@"
+	take_baseline
+}
+
+# Anew when a test changes what is right: after a reload to other listeners, or
+# another number of workers.
+take_baseline() {
+	local pid
+	BASELINE_WORKERS=$(worker_pids default | wc -l)
+	BASELINE_PROCESSES=$(n_processes)
+	BASELINE_FDS=$(n_descriptors "$SERVER")
+	BASELINE_RSS=$(rss_kib "$SERVER")
+	pid=$(worker_pid 1)
+	BASELINE_WORKER_FDS=$(n_descriptors "$pid")
+	BASELINE_WORKER_RSS=$(rss_kib "$pid")
+}
+
+assert_baseline() {
+	wait_until 15 answers_health
+	wait_until 15 ready_workers_are "$BASELINE_WORKERS"
+	# A client that has just gone is still in the books for a moment.
+	wait_until 10 descriptors_are_at_baseline || {
+		tell_descriptors >&2
+		return 1
+	}
+	wait_until 10 processes_are_at_baseline
+	is_sanitized || assert_memory
+}
+
+answers_health() {
+	ctl ping && ctl health
+}
+
+n_processes() {
+	descendants "$SERVER" | wc -w
+}
+
+processes_are_at_baseline() {
+	[ "$(n_processes)" = "$BASELINE_PROCESSES" ]
+}
+
+descriptors_are_at_baseline() {
+	local pid
+	[ "$(n_descriptors "$SERVER")" = "$BASELINE_FDS" ] || return 1
+	for pid in $(worker_pids default); do
+		[ "$(n_descriptors "$pid")" = "$BASELINE_WORKER_FDS" ] ||
+			return 1
+	done
+}
+
+tell_descriptors() {
+	local pid
+	echo "baseline: supervisor $BASELINE_FDS, worker $BASELINE_WORKER_FDS"
+	for pid in "$SERVER" $(worker_pids default); do
+		echo "pid $pid:"
+		ls -l "/proc/$pid/fd"
+	done
+}
+
+rss_kib() {
+	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
+}
+
+assert_memory() {
+	local pid now
+	now=$(rss_kib "$SERVER")
+	[ "$now" -le $((BASELINE_RSS + GROWTH_KIB)) ] || {
+		echo "supervisor: $BASELINE_RSS KiB before, $now KiB after" >&2
+		return 1
+	}
+	for pid in $(worker_pids default); do
+		now=$(rss_kib "$pid")
+		[ "$now" -le $((BASELINE_WORKER_RSS + GROWTH_KIB)) ] || {
+			echo "worker: $BASELINE_WORKER_RSS KiB before," \
+				"$now KiB after" >&2
+			return 1
+		}
+	done
+}
