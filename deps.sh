@@ -7,7 +7,8 @@
 # package, so that it need not come from one.
 #
 # usage: deps.sh [build] [test] [lint] [fuzz] [bench] [peers]
-#     none: build test; peers are what `make bench` measures against
+#     none: build test; peers are what `make bench` measures against: each that
+#     cannot be had is named, and is no failure
 set -u
 
 say() {
@@ -77,15 +78,18 @@ needs_of_fuzz() {
 needs_of_bench() {
 	cat <<-'END'
 	command python3
-	command taskset
+	command ss
 	END
 }
 
 needs_of_peers() {
 	cat <<-'END'
 	command go
-	command nginx
+	daemon nginx
 	library ngx_stream_module.so
+	library mod_echo.so
+	daemon xinetd
+	command tcpserver
 	END
 }
 
@@ -93,6 +97,7 @@ have() {
 	case $1 in
 	library) [ -n "$(find /usr/lib /usr/lib64 -name "$2" 2>/dev/null)" ] ;;
 	command) command -v "$2" >/dev/null 2>&1 ;;
+	daemon) PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null 2>&1 ;;
 	module) pkg-config --exists "$2" 2>/dev/null ;;
 	bats)
 		for place in ${BATS_LIB_PATH:-} /usr/lib/bats /usr/share/bats \
@@ -141,10 +146,12 @@ packages() {
 	cppcheck cppcheck cppcheck cppcheck
 	mandoc mandoc mandoc mandoc
 	clang clang clang clang,compiler-rt
-	taskset util-linux util-linux util-linux-misc
 	go golang-go golang go
 	nginx nginx-light nginx nginx
 	ngx_stream_module.so libnginx-mod-stream nginx-mod-stream nginx-mod-stream
+	mod_echo.so apache2-bin httpd-core apache2
+	xinetd xinetd xinetd xinetd
+	tcpserver ucspi-tcp ucspi-tcp ucspi-tcp
 	END
 }
 
@@ -180,12 +187,28 @@ can_install() {
 	    die "not root, and no sudo here; please install: $*"
 }
 
-# A package must not start its service only because a test wants a tool of it:
-# the environment tells init scripts (RUNLEVEL) and systemctl (SYSTEMD_OFFLINE).
+# A package must not start its service only because a test wants a tool of it.
+# Debian asks policy-rc.d: ours says no to all for as long as the installation
+# takes. A policy that the machine has stays what it is.
+policy=/usr/sbin/policy-rc.d
+with_services_forbidden() {
+	if [ -e "$policy" ]; then
+		"$@"
+		return
+	fi
+	trap 'as_root rm -f "$policy"; exit 1' HUP INT TERM
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null &&
+	    as_root chmod 755 "$policy" && "$@"
+	status=$?
+	as_root rm -f "$policy"
+	trap - HUP INT TERM
+	return $status
+}
+
 install_with_apt() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
-	    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-		SYSTEMD_OFFLINE=1 \
+	    with_services_forbidden as_root env \
+		DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 \
 		apt-get -q -y --no-install-recommends install "$@"
 }
 
@@ -205,17 +228,36 @@ missing_of() {
 	done
 }
 
+# A peer that is not to be had here is named and left out: one thing at a time.
+install_peers() {
+	missing_of peers | while read -r kind thing; do
+		package=$(package_of "$thing" "$column")
+		can_install "$package"
+		say "installing with $manager: $package (for $thing)"
+		# shellcheck disable=SC2086 # a list of words
+		install_packages $package >/dev/null 2>&1 </dev/null
+		have "$kind" "$thing" ||
+		    say "no $thing on this machine: bench goes without it"
+	done
+}
+
 [ $# -gt 0 ] || set -- build test
 
 missing=''
+peers=no
 for group; do
 	case $group in
-	build | test | lint | fuzz | bench | peers) ;;
+	build | test | lint | fuzz | bench) ;;
+	peers)
+		peers=yes
+		continue
+		;;
 	*) die "unknown group \"$group\": see the head of this file" ;;
 	esac
 	missing="$missing$(missing_of "$group")
 "
 done
+[ "$peers" = no ] || install_peers
 things=$(printf '%s' "$missing" | awk 'NF { print $2 }')
 [ -n "$things" ] || exit 0
 
