@@ -219,16 +219,23 @@ $(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a
 	$(quiet)$(LINK) -fsanitize=fuzzer -o $@ $^ $(pkg_libs) $(LDLIBS)
 
 # The generator and the yardsticks of the benchmark; Go's only where Go is.
-BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
-	$(wildcard tests/bench/*.c)) \
+# tests/bench/NAME.c is a program; tests/bench/NAME_part.c are its modules.
+BENCH_SOURCES := $(wildcard tests/bench/*.c)
+BENCH_C := $(foreach c,$(basename $(notdir $(BENCH_SOURCES))),\
+	$(if $(findstring _,$(c)),,$(c)))
+BENCH_TOOLS := $(BENCH_C:%=$(BUILD)/bench/%) \
 	$(if $(shell command -v go),$(BUILD)/bench/echo-go)
 .PHONY: bench-tools
 bench-tools: $(BENCH_TOOLS)
 
-$(BUILD)/bench/%: $(OBJ)/tests/bench/%.o
-	$(call say,LINK,$@)
-	$(quiet)mkdir -p $(@D)
-	$(quiet)$(LINK) -o $@ $^ $(pkg_libs) $(LDLIBS)
+define bench_rule
+$(BUILD)/bench/$(1): \
+    $(call objects,tests/bench/$(1).c $(wildcard tests/bench/$(1)_*.c))
+	$$(call say,LINK,$$@)
+	$$(quiet)mkdir -p $$(@D)
+	$$(quiet)$$(LINK) -o $$@ $$^ $$(pkg_libs) $$(LDLIBS)
+endef
+$(foreach c,$(BENCH_C),$(eval $(call bench_rule,$(c))))
 
 $(BUILD)/bench/echo-go: tests/bench/echo.go
 	$(call say,GO,$@)

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 
 #include <err.h>
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,19 +79,15 @@ on_listener(int epoll_fd, int listener, bool hello)
 static bool
 send_all(int fd, const char *data, size_t len)
 {
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+
 	while (len > 0) {
 		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
 		if (n > 0) {
 			data += n;
 			len -= (size_t)n;
-		} else {
-			struct epoll_event event = { .events = EPOLLOUT };
-			int wait_fd = epoll_create1(0);
-			epoll_ctl(wait_fd, EPOLL_CTL_ADD, fd, &event);
-			epoll_wait(wait_fd, &event, 1, -1);
-			close(wait_fd);
-			if ((event.events & (EPOLLERR | EPOLLHUP)) != 0)
-				return false;
+		} else if (errno != EAGAIN || poll(&room, 1, -1) == -1) {
+			return false;
 		}
 	}
 	return true;

@@ -3,7 +3,7 @@
 // A goroutine for each connection, as people write it: the peer of
 // tests/bench/run.
 //
-// usage: echo tcp|unix|udp ADDRESS
+// usage: echo echo|hello tcp|unix|udp ADDRESS (hello: no udp)
 package main
 
 import (
@@ -11,7 +11,12 @@ import (
 	"os"
 )
 
-func serve(c net.Conn) {
+func hello(c net.Conn) {
+	c.Write([]byte("Hello 127.0.0.1\n"))
+	c.Close()
+}
+
+func echo(c net.Conn) {
 	defer c.Close()
 	b := make([]byte, 65536)
 	for {
@@ -45,11 +50,16 @@ func datagrams(address string) {
 }
 
 func main() {
-	if os.Args[1] == "udp" {
-		datagrams(os.Args[2])
+	handler, network, address := os.Args[1], os.Args[2], os.Args[3]
+	if network == "udp" {
+		datagrams(address)
 		return
 	}
-	l, err := net.Listen(os.Args[1], os.Args[2])
+	serve := echo
+	if handler == "hello" {
+		serve = hello
+	}
+	l, err := net.Listen(network, address)
 	if err != nil {
 		panic(err)
 	}

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The generator of load for tests/bench/run: one process, one epoll loop, a
- * closed loop of requests over many connections, for a fixed time. It prints
- * one line of JSON. It checks the length of what returns, not its bytes: that
- * is for the tests, here the generator must cost as little as it can.
+ * closed loop of requests over many connections, for a fixed time. It must cost
+ * as little as it can: one send, one recv and a share of an epoll_wait for each
+ * request. It prints "begin" when it begins to count, one line of JSON at the
+ * end, and keeps its connections until its standard input ends, so that what
+ * closing them costs the server is not measured.
  *
  * usage: load echo|connect|udp|idle ADDRESS [-c connections] [-s size]
- *             [-d seconds] [-k in-flight] [-g]
- *     ADDRESS is 127.0.0.1:port or /path; -g sends with UDP_SEGMENT
+ *             [-d seconds] [-k in-flight] [-g] [-H]
+ *     ADDRESS is 127.0.0.1:port or /path; -g sends with UDP_SEGMENT; -H asks
+ *     by HTTP (idle only)
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,46 +21,38 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WARM_UP_MS   300
-#define SOURCES	     30 /* 127.0.0.2 and on, so that ports do not run out */
-#define LATENCIES    (1 << 20)
-#define UDP_AGAIN_MS 100 /* a lost datagram is sent once more after this */
-#define GSO_MAX	     60000
+#include "tests/bench/load.h"
 
-struct client {
-	int fd;
-	size_t received; /* of the current answer */
-	size_t sent;
-	int64_t since_us;
-	bool connecting;
+#define WARM_UP_US    300000
+#define SOURCES	      30 /* 127.0.0.2 and on */
+#define ANSWER_MS     5000
+#define LONGEST_US    1000000 /* latencies above are counted as this */
+#define EVENTS_A_TURN 256
+
+struct load load = {
+	.n_clients = 1,
+	.in_flight = 16,
+	.size = 64,
+	.seconds = 3,
 };
 
-static struct {
-	const char *mode;
-	struct sockaddr_storage address;
-	socklen_t address_length;
-	int n, size, in_flight;
-	double seconds;
-	bool gso;
-	int epoll_fd;
-	char *buffer;
-	struct client *clients;
-	bool measuring;
-	uint64_t requests, errors;
-	uint32_t *latencies; /* microseconds, the first LATENCIES */
-	size_t n_latencies;
-} load = { .n = 1, .size = 64, .seconds = 3, .in_flight = 16 };
+static int epoll_fd = -1;
+static struct sockaddr_storage address;
+static socklen_t address_length;
+static uint32_t latencies[LONGEST_US + 1]; /* how many of each microsecond */
 
-static int64_t
-now_us(void)
+static const struct load_kind *const kinds[] = { &load_echo, &load_connect,
+	&load_idle, &load_udp };
+
+int64_t
+load_now_us(void)
 {
 	struct timespec ts;
 
@@ -69,14 +63,14 @@ now_us(void)
 static void
 parse_address(const char *text)
 {
-	struct sockaddr_un *sun = (struct sockaddr_un *)&load.address;
-	struct sockaddr_in *sin = (struct sockaddr_in *)&load.address;
+	struct sockaddr_un *sun = (struct sockaddr_un *)&address;
+	struct sockaddr_in *sin = (struct sockaddr_in *)&address;
 	char host[64];
 
 	if (*text == '/') {
 		sun->sun_family = AF_UNIX;
 		snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", text);
-		load.address_length = sizeof(*sun);
+		address_length = sizeof(*sun);
 		return;
 	}
 	const char *colon = strrchr(text, ':');
@@ -87,313 +81,163 @@ parse_address(const char *text)
 	sin->sin_port = htons((uint16_t)atoi(colon + 1));
 	if (inet_pton(AF_INET, host, &sin->sin_addr) != 1)
 		errx(2, "%s is not an IPv4 address", host);
-	load.address_length = sizeof(*sin);
+	address_length = sizeof(*sin);
 }
 
-/* Many connections a second need many source addresses. */
+/* Many connections at once need many source addresses. Those that are closed
+ * at once do not: the server closes first, its side keeps TIME_WAIT. */
 static void
-choose_source(int fd, size_t i)
+choose_source(int fd)
 {
+	static uint32_t turn;
 	struct sockaddr_in source = { .sin_family = AF_INET };
 	int on = 1;
 
-	if (load.address.ss_family != AF_INET)
-		return;
-	source.sin_addr.s_addr = htonl(0x7f000002 + (uint32_t)(i % SOURCES));
+	source.sin_addr.s_addr = htonl(0x7f000002 + turn++ % SOURCES);
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&source, sizeof(source)) == -1)
 		err(1, "bind");
 }
 
+/* A Unix socket's connect is waited for here: without, it would fail when the
+ * queue is full. */
+int
+load_connect_socket(int type)
+{
+	int family = address.ss_family;
+	int later = family == AF_UNIX ? 0 : SOCK_NONBLOCK, on = 1;
+	int fd = socket(family, type | later, 0);
+
+	if (fd == -1)
+		err(1, "socket");
+	if (family == AF_INET && load.kind != &load_connect)
+		choose_source(fd);
+	if (family == AF_INET && load.kind == &load_echo)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, (struct sockaddr *)&address, address_length) == -1 &&
+	    errno != EINPROGRESS)
+		err(1, "connect");
+	if (later == 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
 static void
-watch(struct client *client, int operation, uint32_t events)
+control(struct client *client, int operation, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = client };
 
-	if (epoll_ctl(load.epoll_fd, operation, client->fd, &event) == -1)
+	if (epoll_ctl(epoll_fd, operation, client->fd, &event) == -1)
 		err(1, "epoll_ctl");
 }
 
-static void
-open_client(struct client *client, int type, size_t i)
+void
+load_watch(struct client *client, uint32_t events)
 {
-	int on = 1;
-
-	client->fd = socket(load.address.ss_family, type | SOCK_NONBLOCK, 0);
-	if (client->fd == -1)
-		err(1, "socket");
-	choose_source(client->fd, i);
-	if (load.address.ss_family == AF_INET && type == SOCK_STREAM)
-		setsockopt(
-		    client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	int rc = connect(
-	    client->fd, (struct sockaddr *)&load.address, load.address_length);
-	if (rc == -1 && errno != EINPROGRESS && errno != EAGAIN)
-		err(1, "connect");
-	client->connecting = rc == -1;
-	client->received = 0;
-	client->sent = 0;
-	client->since_us = now_us();
+	control(client, EPOLL_CTL_ADD, events);
 }
 
-static void
-count(struct client *client)
+void
+load_rewatch(struct client *client, uint32_t events)
 {
-	int64_t now = now_us();
-
-	if (load.measuring) {
-		load.requests++;
-		if (load.n_latencies < LATENCIES)
-			load.latencies[load.n_latencies++] =
-			    (uint32_t)(now - client->since_us);
-	}
-	client->since_us = now;
+	control(client, EPOLL_CTL_MOD, events);
 }
 
-static void
-send_rest(struct client *client)
-{
-	while (client->sent < (size_t)load.size) {
-		ssize_t n = send(client->fd, load.buffer,
-		    (size_t)load.size - client->sent, MSG_NOSIGNAL);
-		if (n == -1 && errno == EAGAIN)
-			break;
-		if (n == -1)
-			err(1, "send");
-		client->sent += (size_t)n;
-	}
-	/* Small requests always fit: then this is never asked for. */
-	if (load.size > 65536)
-		watch(client, EPOLL_CTL_MOD,
-		    client->sent < (size_t)load.size ? EPOLLIN | EPOLLOUT
-						     : EPOLLIN);
-}
-
-static void
-on_echo(struct client *client, uint32_t events)
-{
-	if ((events & EPOLLOUT) != 0 && client->sent < (size_t)load.size)
-		send_rest(client);
-	if ((events & EPOLLIN) == 0)
-		return;
-	size_t room = load.size > 262144 ? 262144 : (size_t)load.size;
-	ssize_t n = recv(client->fd, load.buffer, room, 0);
-	if (n == -1 && errno == EAGAIN)
-		return;
-	if (n <= 0)
-		errx(1, "the server closed the connection");
-	client->received += (size_t)n;
-	if (client->received < (size_t)load.size)
-		return;
-	count(client);
-	client->received = 0;
-	client->sent = 0;
-	send_rest(client);
-}
-
-static void
-on_connect(struct client *client, uint32_t events)
-{
-	size_t i = (size_t)(client - load.clients);
-	ssize_t n;
-
-	(void)events;
-	do {
-		n = recv(client->fd, load.buffer, 4096, 0);
-		if (n > 0)
-			client->received += (size_t)n;
-	} while (n > 0);
-	if (n == -1 && errno == EAGAIN)
-		return;
-	if (n == 0 && client->received > 0)
-		count(client);
-	else if (load.measuring)
-		load.errors++;
-	close(client->fd);
-	open_client(client, SOCK_STREAM, i + (size_t)load.requests);
-	watch(client, EPOLL_CTL_ADD, EPOLLIN);
-}
-
-static void
-send_datagrams(struct client *client, int n)
-{
-	struct mmsghdr messages[64] = { 0 };
-	struct iovec part = { load.buffer, (size_t)load.size };
-
-	if (load.gso) {
-		part.iov_len = (size_t)(load.size * n);
-		if (send(client->fd, part.iov_base, part.iov_len, 0) == -1 &&
-		    errno != EAGAIN)
-			err(1, "send");
-		return;
-	}
-	for (int i = 0; i < n; i++) {
-		messages[i].msg_hdr.msg_iov = &part;
-		messages[i].msg_hdr.msg_iovlen = 1;
-	}
-	if (sendmmsg(client->fd, messages, (unsigned)n, 0) == -1 &&
-	    errno != EAGAIN)
-		err(1, "sendmmsg");
-}
-
-static int
-receive_gro(struct client *client)
-{
-	ssize_t n = recv(client->fd, load.buffer, 65536, 0);
-
-	return n <= 0 ? 0 : (int)(n + load.size - 1) / load.size;
-}
-
-static int
-receive_datagrams(struct client *client)
-{
-	static char buffers[64][2048];
-	struct mmsghdr messages[64] = { 0 };
-	struct iovec parts[64];
-
-	if (load.gso)
-		return receive_gro(client);
-	for (int i = 0; i < 64; i++) {
-		parts[i] = (struct iovec){ buffers[i], sizeof(buffers[i]) };
-		messages[i].msg_hdr.msg_iov = &parts[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
-	}
-	int n = recvmmsg(client->fd, messages, 64, MSG_DONTWAIT, NULL);
-	return n < 0 ? 0 : n;
-}
-
-static void
-on_udp(struct client *client, uint32_t events)
-{
-	(void)events;
-	int n = receive_datagrams(client);
-	if (n == 0)
-		return;
-	if (load.measuring)
-		load.requests += (uint64_t)n;
-	client->since_us = now_us();
-	send_datagrams(client, n);
-}
-
-/* Datagrams get lost; whoever hears nothing begins anew. */
-static void
-send_again(void)
-{
-	int64_t now = now_us();
-
-	for (int i = 0; i < load.n; i++) {
-		struct client *client = &load.clients[i];
-		if (now - client->since_us < UDP_AGAIN_MS * 1000)
-			continue;
-		load.errors += load.measuring;
-		client->since_us = now;
-		send_datagrams(client, load.in_flight);
-	}
-}
-
-static void
-start_client(struct client *client, size_t i)
-{
-	bool udp = strcmp(load.mode, "udp") == 0;
-
-	open_client(client, udp ? SOCK_DGRAM : SOCK_STREAM, i);
-	watch(client, EPOLL_CTL_ADD, EPOLLIN);
-	if (udp && load.gso) {
-		int size = load.size, on = 1;
-		setsockopt(
-		    client->fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-		setsockopt(client->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
-	}
-	if (udp)
-		send_datagrams(client, load.in_flight);
-}
-
-/* Echo clients connect one after the other, then all begin. */
-static void
-wait_connected(struct client *client)
+/* Nobody but this client is active while clients are opened. */
+void
+load_wait(struct client *client, uint32_t events)
 {
 	struct epoll_event event;
 	int error = 0;
 	socklen_t length = sizeof(error);
 
-	if (!client->connecting)
-		return;
-	watch(client, EPOLL_CTL_MOD, EPOLLOUT);
-	if (epoll_wait(load.epoll_fd, &event, 1, 5000) != 1)
-		errx(1, "no connection within 5 s");
+	if (epoll_wait(epoll_fd, &event, 1, ANSWER_MS) != 1 ||
+	    event.data.ptr != client)
+		errx(1, "no answer within %d ms", ANSWER_MS);
 	getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &length);
 	if (error != 0)
 		errx(1, "connect: %s", strerror(error));
-	watch(client, EPOLL_CTL_MOD, EPOLLIN);
+	if ((event.events & events) == 0)
+		errx(1, "the server closed the connection");
 }
 
-static void
-start_all(void)
+void
+load_count(struct client *client)
 {
-	bool hold =
-	    strcmp(load.mode, "echo") == 0 || strcmp(load.mode, "idle") == 0;
+	int64_t now = load_now_us(), took = now - client->since_us;
 
-	for (int i = 0; i < load.n; i++) {
-		start_client(&load.clients[i], (size_t)i);
-		if (hold)
-			wait_connected(&load.clients[i]);
+	if (load.measuring) {
+		load.requests++;
+		latencies[took < LONGEST_US ? took : LONGEST_US]++;
 	}
-	for (int i = 0; hold && *load.mode == 'e' && i < load.n; i++) {
-		load.clients[i].since_us = now_us();
-		send_rest(&load.clients[i]);
+	client->since_us = now;
+}
+
+static void
+open_all(void)
+{
+	for (int i = 0; i < load.n_clients; i++)
+		load.kind->open(&load.clients[i]);
+	for (int i = 0; load.kind->start != NULL && i < load.n_clients; i++)
+		load.kind->start(&load.clients[i]);
+}
+
+static void
+turn_until(int64_t end_us)
+{
+	struct epoll_event events[EVENTS_A_TURN];
+
+	while (load_now_us() < end_us) {
+		int n = epoll_wait(epoll_fd, events, EVENTS_A_TURN, 50);
+		for (int i = 0; i < n; i++)
+			load.kind->ready(events[i].data.ptr, events[i].events);
+		if (load.kind->turned != NULL)
+			load.kind->turned();
 	}
 }
 
-static void
-turn(void (*ready)(struct client *client, uint32_t events))
+static size_t
+percentile(double part)
 {
-	struct epoll_event events[256];
-	int n = epoll_wait(load.epoll_fd, events, 256, 50);
+	uint64_t below = (uint64_t)((double)load.requests * part);
+	size_t us = 0;
 
-	for (int i = 0; i < n; i++)
-		ready(events[i].data.ptr, events[i].events);
-	if (ready == on_udp)
-		send_again();
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static uint32_t
-percentile(double p)
-{
-	if (load.n_latencies == 0)
-		return 0;
-	return load.latencies[(size_t)((double)(load.n_latencies - 1) * p)];
+	for (uint64_t seen = latencies[0]; seen <= below && us < LONGEST_US;)
+		seen += latencies[++us];
+	return us;
 }
 
 static void
-measure(void (*ready)(struct client *client, uint32_t events))
+say_result(double seconds)
 {
-	int64_t begin = now_us() + WARM_UP_MS * 1000;
+	printf("{\"requests\": %llu, \"seconds\": %.6f, \"errors\": %llu, "
+	       "\"lost\": %lld",
+	    (unsigned long long)load.requests, seconds,
+	    (unsigned long long)load.errors, (long long)load.lost);
+	if (load.kind->has_latency)
+		printf(", \"p50_us\": %zu, \"p99_us\": %zu", percentile(0.5),
+		    percentile(0.99));
+	printf("}\n");
+	fflush(stdout);
+}
 
-	while (now_us() < begin)
-		turn(ready);
-	/* The reader of this line looks at the server's CPU time. */
+static void
+say_begin(void)
+{
 	printf("begin\n");
 	fflush(stdout);
+}
+
+static void
+measure(void)
+{
+	turn_until(load_now_us() + WARM_UP_US);
+	say_begin();
 	load.measuring = true;
-	begin = now_us();
-	int64_t end = begin + (int64_t)(load.seconds * 1e6);
-	while (now_us() < end)
-		turn(ready);
-	double seconds = (double)(now_us() - begin) / 1e6;
-	qsort(load.latencies, load.n_latencies, sizeof(*load.latencies),
-	    by_value);
-	printf("{\"requests\": %llu, \"seconds\": %.3f, \"errors\": %llu, "
-	       "\"p50_us\": %u, \"p99_us\": %u}\n",
-	    (unsigned long long)load.requests, seconds,
-	    (unsigned long long)load.errors, percentile(0.5), percentile(0.99));
+	int64_t begin = load_now_us();
+	turn_until(begin + (int64_t)(load.seconds * 1e6));
+	load.measuring = false;
+	say_result((double)(load_now_us() - begin) / 1e6);
 }
 
 static void
@@ -401,30 +245,22 @@ hold_until_eof(void)
 {
 	char byte;
 
-	printf("begin\n");
-	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		continue;
 }
 
-int
-main(int argc, char **argv)
+static void
+parse_options(int argc, char **argv)
 {
 	int option;
 
-	if (argc < 3)
-		errx(2, "usage: load echo|connect|udp|idle ADDRESS ...");
-	load.mode = argv[1];
-	parse_address(argv[2]);
-	argc -= 2;
-	argv += 2;
-	while ((option = getopt(argc, argv, "c:s:d:k:g")) != -1) {
+	while ((option = getopt(argc, argv, "c:s:d:k:gH")) != -1) {
 		switch (option) {
 		case 'c':
-			load.n = atoi(optarg);
+			load.n_clients = atoi(optarg);
 			break;
 		case 's':
-			load.size = atoi(optarg);
+			load.size = (size_t)atol(optarg);
 			break;
 		case 'd':
 			load.seconds = atof(optarg);
@@ -435,25 +271,41 @@ main(int argc, char **argv)
 		case 'g':
 			load.gso = true;
 			break;
+		case 'H':
+			load.http = true;
+			break;
 		default:
-			return 2;
+			exit(2);
 		}
 	}
-	load.epoll_fd = epoll_create1(0);
-	load.buffer = calloc(1, (size_t)load.size + GSO_MAX + 65536);
-	load.clients = calloc((size_t)load.n, sizeof(*load.clients));
-	load.latencies = calloc(LATENCIES, sizeof(*load.latencies));
-	if (load.epoll_fd == -1 || load.buffer == NULL ||
-	    load.clients == NULL || load.latencies == NULL)
+	if (load.size <= STAMP)
+		errx(2, "a message has more than %d bytes", STAMP);
+	if (load.n_clients < 1 || load.in_flight < 1 ||
+	    load.in_flight > MAX_IN_FLIGHT)
+		errx(2, "connections and in-flight (to %d) begin at 1",
+		    MAX_IN_FLIGHT);
+}
+
+int
+main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 2 && i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(argv[1], kinds[i]->name) == 0)
+			load.kind = kinds[i];
+	if (load.kind == NULL)
+		errx(2, "usage: load echo|connect|udp|idle ADDRESS ...");
+	parse_address(argv[2]);
+	parse_options(argc - 2, argv + 2);
+	message_init(load.size, load.kind == &load_udp ? MAX_IN_FLIGHT : 1);
+	epoll_fd = epoll_create1(0);
+	load.clients = calloc((size_t)load.n_clients, sizeof(*load.clients));
+	if (epoll_fd == -1 || load.clients == NULL)
 		err(1, "start");
-	start_all();
-	if (strcmp(load.mode, "echo") == 0)
-		measure(on_echo);
-	else if (strcmp(load.mode, "connect") == 0)
-		measure(on_connect);
-	else if (strcmp(load.mode, "udp") == 0)
-		measure(on_udp);
+	open_all();
+	if (load.kind->ready != NULL)
+		measure();
 	else
-		hold_until_eof();
+		say_begin();
+	hold_until_eof();
 	return 0;
 }
