@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: ISC
+"""What is measured: a table of cases."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """A load, and how many workers answer it where.
+
+    serves names what a server must be able to do, peers (when given) those
+    that take part, the first of them the one that the others are held against.
+    modes: "pinned" (server and generator have one core each) and "unpinned",
+    with the number of workers.
+    """
+
+    name: str
+    serves: str
+    kind: str
+    modes: dict
+    connections: int
+    size: int = 64
+    more: tuple = ()
+    peers: tuple = ()
+    needs: str = ""
+
+    @property
+    def network(self):
+        return self.serves.split()[0]
+
+    @property
+    def handler(self):
+        return self.serves.split()[1]
+
+    @property
+    def measures_memory(self):
+        return self.kind == "idle"
+
+    def load_words(self, address):
+        words = [self.kind, address, "-c", self.connections, "-s", self.size]
+        return [str(word) for word in words] + list(self.more)
+
+
+ONE = {"pinned": 1, "unpinned": 1}
+UDP_16 = ("-k", "16")
+CORE_ONLY = ("preforkd", "bare epoll")
+
+CASES = (
+    Case("echo-1", "tcp echo", "echo", ONE, 1),
+    Case("echo-1-spin", "tcp echo", "echo", ONE, 1, needs="preforkd spin",
+         peers=("preforkd spin", "preforkd", "bare epoll")),
+    Case("echo-64", "tcp echo", "echo", ONE, 64),
+    Case("echo-1000", "tcp echo", "echo", ONE, 1000),
+    Case("unix-64", "unix echo", "echo", ONE, 64),
+    Case("bulk-8", "tcp echo", "echo", ONE, 8, size=1 << 20),
+    Case("connect-64", "tcp hello", "connect", {"pinned": 1, "unpinned": 4},
+         64),
+    Case("connect-64-w4", "tcp hello", "connect",
+         {"pinned": 4, "unpinned": 4}, 64, peers=CORE_ONLY),
+    Case("udp-16", "udp echo", "udp", ONE, 16, more=UDP_16),
+    Case("udp-gso-16", "udp echo", "udp", ONE, 16, more=UDP_16 + ("-g",)),
+    Case("idle-10000", "tcp idle", "idle", {"unpinned": 4}, 10000),
+)
