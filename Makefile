@@ -137,12 +137,12 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (10; needs clang)
 	@$(MAKE) --no-print-directory fuzz-run FLAVOUR=fuzz CC=clang
 
 .PHONY: bench
-bench: ## measure against the peers that the machine has (BENCH=cases)
+bench: ## measure against the peers that the machine has (BENCH="--list")
 	@./deps.sh build bench
 	@$(MAKE) --no-print-directory all bench-tools
-	@mkdir -p build/bench
-	@PREFORKD_BIN=$(CURDIR)/$(BUILD) tests/bench/run \
-	    --json build/bench/last.json $(BENCH) | tee build/bench/last.md
+	@PREFORKD_BIN='$(CURDIR)/$(BUILD)' \
+	    BENCH_COMMAND=$(call quoted,make bench$(if $(BENCH), BENCH="$(BENCH)")) \
+	    tests/bench/run $(BENCH)
 
 .PHONY: bench-deps
 bench-deps: ## install the peers that bench measures against

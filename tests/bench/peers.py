@@ -14,6 +14,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BIN = os.environ.get("PREFORKD_BIN", ROOT + "/build/release")
 TOOLS = BIN + "/bench"
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
+MODULE_FOLDERS = ("/usr/lib*/nginx/modules", "/usr/lib*/apache2/modules",
+                  "/usr/lib*/httpd/modules", "/usr/lib*/apache2")
 BACKLOG = 4096
 
 
@@ -78,9 +80,8 @@ def program(*names):
 
 def module(name):
     """A plugin of a server, wherever the distribution keeps them."""
-    return next((path for folder in ("/usr/lib", "/usr/lib64")
-                 for path in glob.glob(f"{folder}/**/{name}",
-                                       recursive=True)), None)
+    return next((path for folder in MODULE_FOLDERS
+                 for path in glob.glob(f"{folder}/{name}")), None)
 
 
 # --- preforkd ----------------------------------------------------------------

@@ -23,6 +23,11 @@ def cpu(run):
     return run["cpu_us"] / run["requests"]
 
 
+def busy(run):
+    """Below one core the generator or the kernel's wake-ups set the pace."""
+    return run["cpu_us"] / 1e6 / run["seconds"]
+
+
 def lost(run):
     gone = max(run["lost"], 0) + run["errors"]
     return gone / (gone + run["requests"])
@@ -96,9 +101,15 @@ def failed_cell(runs):
     return "failed: " + runs[-1]["failed"].replace("|", "/")
 
 
+LEGEND = """"preforkd's rate" and "preforkd's CPU" are those of the first server of the case
+over the row's, the median of the rounds' ratios. "server busy" is in parts of
+one core: where it is below 100 (pinned), the generator sets the pace, and CPU
+time is what tells servers apart. "lost": datagrams, or connections without an
+answer. "spread": highest less lowest round over the median.
+"""
 LOAD_HEAD = (
     "| case | cores | workers | server | requests/s | {own}'s rate | "
-    "server CPU us/request | {own}'s CPU | p50 us | p99 us | lost % | "
+    "server CPU us/request | {own}'s CPU | server busy % | p99 us | lost % | "
     "spread % |\n"
     "|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 
@@ -115,7 +126,7 @@ def load_cells(own, runs):
     gone = median(map(lost, ok)) * 100
     return [f"{median(map(rate, ok)):,.0f}", ratio(own, runs, rate),
             f"{median(map(cpu, ok)):.2f}", ratio(own, runs, cpu),
-            microseconds(ok, "p50_us"), microseconds(ok, "p99_us"),
+            f"{median(map(busy, ok)) * 100:.0f}", microseconds(ok, "p99_us"),
             f"{gone:.2f}" if gone else "0",
             f"{spread(list(map(rate, ok))) * 100:.0f}"]
 
@@ -135,7 +146,7 @@ def buffers_line(result):
 
 
 def load_table(results):
-    text = LOAD_HEAD.format(own="preforkd")
+    text = LEGEND + "\n" + LOAD_HEAD.format(own="preforkd")
     for result in results:
         own = next(iter(result["servers"].values()))
         for name, runs in result["servers"].items():
