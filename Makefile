@@ -120,7 +120,7 @@ run: ## install what is missing to build, build, and serve etc/demo.ini
 .PHONY: test
 test: ## install what is missing to test, build, run every test
 	@./deps.sh build test
-	@$(MAKE) --no-print-directory all unit
+	@$(MAKE) --no-print-directory all unit bench-programs
 	@PREFORKD_BIN=$(CURDIR)/$(BUILD) tests/run $(TESTS)
 
 .PHONY: asan
@@ -223,10 +223,13 @@ $(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_C := $(foreach c,$(basename $(notdir $(BENCH_SOURCES))),\
 	$(if $(findstring _,$(c)),,$(c)))
-BENCH_TOOLS := $(BENCH_C:%=$(BUILD)/bench/%) \
-	$(if $(shell command -v go),$(BUILD)/bench/echo-go)
-.PHONY: bench-tools
-bench-tools: $(BENCH_TOOLS)
+BENCH_PROGRAMS := $(BENCH_C:%=$(BUILD)/bench/%)
+.PHONY: bench-programs bench-tools
+bench-programs: $(BENCH_PROGRAMS)
+	@:
+bench-tools: bench-programs \
+    $(if $(shell command -v go),$(BUILD)/bench/echo-go)
+	@:
 
 define bench_rule
 $(BUILD)/bench/$(1): \

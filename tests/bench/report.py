@@ -167,7 +167,8 @@ def memory_cells(result, runs):
     ok = good(runs)
     if not ok:
         return [failed_cell(runs), "", ""]
-    return [f"{median([r['bytes'] for r in ok]) / result['connections']:,.0f}",
+    each = median([r["bytes"] for r in ok]) / result["connections"]
+    return [f"{round(each):,}",
             f"{median([r['before'] for r in ok]) / 1024:,.0f}",
             f"{median([r['processes'] for r in ok]):.0f}"]
 

@@ -1,0 +1,122 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# make bench: that it measures what it says, names what is not there, believes
+# no answer that it did not ask for, and leaves no server behind. Figures are
+# not judged here.
+
+setup() {
+	load helpers
+	common_setup
+	without_leak_check
+}
+
+teardown() {
+	common_teardown
+}
+
+# A folder of programs without the yardstick for datagrams.
+programs_without_bare_udp() {
+	mkdir -p "$DIR/bin/bench"
+	ln -s "$PREFORKD" "$DIR/bin/"
+	ln -s "$PREFORKD_BIN/bench/load" "$PREFORKD_BIN/bench/bare" \
+		"$DIR/bin/bench/"
+}
+
+# bench WORDS...: one short round, its tables in $DIR/out.
+bench() {
+	PREFORKD_BIN=${PROGRAMS:-$PREFORKD_BIN} timeout 50 \
+		"$ROOT/tests/bench/run" --rounds 1 --seconds 0.1 \
+		--out "$DIR/out" "$@"
+}
+
+# result CASE SERVER: what its one round gave.
+result() {
+	jq -e --arg c "$1" --arg s "$2" '.results[] | select(.case == $c) |
+	    .servers[$s][0]' "$DIR/out/last.json"
+}
+
+assert_measured() {
+	run -0 result "$1" "$2"
+	run -0 jq -e '.requests > 0 and .cpu_us > 0 and .errors == 0' \
+		<<<"$output"
+}
+
+generate() {
+	timeout 20 "$PREFORKD_BIN/bench/load" "$@" </dev/null
+}
+
+# The server and the generator of the bench with this pid.
+servers_of() {
+	pgrep -P "$1"
+}
+
+@test "bench lists its cases" {
+	run -0 bench --list
+	for name in echo-1 echo-1-spin echo-64 echo-1000 unix-64 bulk-8 \
+	    connect-64 connect-64-w4 udp-16 udp-gso-16 idle-10000; do
+		assert_line --regexp "^$name "
+	done
+}
+
+@test "bench measures requests, connections and datagrams beside its yardsticks" {
+	bench --unpinned --peer "bare epoll" --peer "bare recvmmsg" \
+		echo-64 connect-64 udp-16
+	for case in echo-64 connect-64 udp-16; do
+		assert_measured "$case" preforkd
+	done
+	assert_measured echo-64 "bare epoll"
+	assert_measured connect-64 "bare epoll"
+	assert_measured udp-16 "bare recvmmsg"
+	assert_file_contains "$DIR/out/last.md" '^| udp-16 | unpinned | 1 | bare'
+}
+
+@test "bench names a server that is not there" {
+	programs_without_bare_udp
+	PROGRAMS=$DIR/bin bench --unpinned --peer preforkd udp-16
+	assert_measured udp-16 preforkd
+	assert_file_contains "$DIR/out/last.md" '^| bare recvmmsg | missing here'
+	run -0 jq -e '.missing | index("bare recvmmsg")' "$DIR/out/last.json"
+}
+
+@test "bench tells why a server gave no figures" {
+	programs_without_bare_udp
+	ln -sf /bin/false "$DIR/bin/bench/bare"
+	PROGRAMS=$DIR/bin bench --unpinned --peer "bare epoll" echo-1
+	assert_measured echo-1 preforkd
+	run -0 result echo-1 "bare epoll"
+	assert_output --partial "ended at start"
+	assert_file_contains "$DIR/out/last.md" 'bare epoll | failed: ended'
+}
+
+@test "the generator believes no answer but its own bytes" {
+	write_config <<-END
+		[service upper]
+		handler = upper
+		listen = tcp://127.0.0.1:0 udp://127.0.0.1:0
+	END
+	start_server
+	run -1 generate echo "127.0.0.1:$(port upper 1)" -d 1
+	assert_output --partial "other bytes returned"
+	run -1 generate udp "127.0.0.1:$(port upper 2)" -d 1
+	assert_output --partial "other bytes returned"
+}
+
+@test "a bench that is told to end leaves no server behind" {
+	PREFORKD_BIN=$PREFORKD_BIN "$ROOT/tests/bench/run" --seconds 30 \
+		--unpinned --out "$DIR/out" echo-1 >"$DIR/said" 2>&1 \
+		</dev/null 3>&- 4>&- &
+	local bench=$! server pids
+	HELPERS+=("$bench")
+	wait_until 20 pgrep -P "$bench" load
+	pids=$(servers_of "$bench")
+	assert [ "$(wc -w <<<"$pids")" -ge 2 ]
+	for server in $pids; do
+		pids+=" $(descendants "$server")"
+	done
+	kill -TERM "$bench"
+	wait_gone "$bench" 20
+	for pid in $pids; do
+		wait_until 5 is_gone "$pid"
+	done
+}
