@@ -103,7 +103,7 @@ def failed_cell(runs):
 
 LEGEND = """"preforkd's rate" and "preforkd's CPU" are those of the first server of the case
 over the row's, the median of the rounds' ratios. "server busy" is in parts of
-one core: where it is below 100 (pinned), the generator sets the pace, and CPU
+one core: below 100 (pinned) the generator or the wake-ups set the pace, and CPU
 time is what tells servers apart. "lost": datagrams, or connections without an
 answer. "spread": highest less lowest round over the median.
 """
