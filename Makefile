@@ -141,7 +141,7 @@ bench: ## measure against the peers that the machine has (BENCH="--list")
 	@./deps.sh build bench
 	@$(MAKE) --no-print-directory all bench-tools
 	@PREFORKD_BIN='$(CURDIR)/$(BUILD)' \
-	    BENCH_COMMAND=$(call quoted,make bench$(if $(BENCH), BENCH="$(BENCH)")) \
+	    BENCH_COMMAND=$(call quoted,make bench$(if $(BENCH), BENCH='$(BENCH)')) \
 	    tests/bench/run $(BENCH)
 
 .PHONY: bench-deps
