@@ -38,6 +38,7 @@ struct pool {
 	struct generations draining;
 	uint64_t n_generations;		      /* ever */
 	uint64_t n_started;		      /* workers, ever */
+	uint64_t n_start_failures;	      /* no process came of it */
 	uint64_t n_exits;		      /* with a status, ever */
 	uint64_t n_failed_exits;	      /* of those, status not 0 */
 	uint64_t n_killed[POOL_EXIT_SIGNALS]; /* by signal */

@@ -77,6 +77,17 @@ find_worker(pid_t pid)
 	return search.found;
 }
 
+static pid_t
+wait_for_any(int *status)
+{
+	pid_t pid;
+
+	do {
+		pid = waitpid(-1, status, WNOHANG);
+	} while (pid == -1 && errno == EINTR);
+	return pid;
+}
+
 /* One SIGCHLD may stand for many; a child that is nobody's is an orphan that
  * fell to us (as PID 1) or a resolver that has done its work. */
 static void
@@ -85,7 +96,7 @@ reap(void)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = wait_for_any(&status)) > 0) {
 		struct worker_handle *worker = find_worker(pid);
 		if (worker != NULL)
 			worker_handle_ended(worker, status);

@@ -86,12 +86,15 @@ pool_object(struct pool *pool)
 	totals_workers(pool, &sum);
 	for (int i = 0; i < POOL_EXIT_SIGNALS; i++)
 		killed += pool->n_killed[i];
-	json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f}",
-	    "pool", pool->name, "state", pool_state_names[pool_state(pool)],
-	    "workers", (json_int_t)pool_workers(pool), "started",
-	    (json_int_t)pool->n_started, "exited", (json_int_t)pool->n_exits,
-	    "failed", (json_int_t)pool->n_failed_exits, "killed",
-	    (json_int_t)killed, "spread", stats_spread(pool));
+	json_t *object =
+	    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "pool",
+		pool->name, "state", pool_state_names[pool_state(pool)],
+		"workers", (json_int_t)pool_workers(pool), "started",
+		(json_int_t)pool->n_started, "not_started",
+		(json_int_t)pool->n_start_failures, "exited",
+		(json_int_t)pool->n_exits, "failed",
+		(json_int_t)pool->n_failed_exits, "killed", (json_int_t)killed,
+		"spread", stats_spread(pool));
 #define SET(field, ...) set_number(object, #field, sum.field);
 	WORKER_COUNTERS(SET)
 #undef SET
@@ -194,6 +197,8 @@ add_pool_causes(json_t *rows, const struct pool *pool)
 	add_cause(rows, "pool", pool->name, family, "-", sum.field);
 	WORKER_COUNTERS(ROW)
 #undef ROW
+	add_cause(rows, "pool", pool->name, "worker_start_failures_total", "-",
+	    pool->n_start_failures);
 }
 
 static json_t *
@@ -242,6 +247,7 @@ brief_pools(void)
 #define DROP(field, ...) json_object_del(row, #field);
 		WORKER_COUNTERS(DROP)
 #undef DROP
+		json_object_del(row, "not_started");
 	}
 	return rows;
 }

@@ -208,6 +208,13 @@ pool_exits(struct buffer *out)
 		buffer_printf(out,
 		    "preforkd_worker_starts_total{pool=\"%s\"} %" PRIu64 "\n",
 		    pool->name, pool->n_started);
+	family(out, "worker_start_failures_total", "counter",
+	    "Workers that could not be forked; each is tried again.");
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		buffer_printf(out,
+		    "preforkd_worker_start_failures_total{pool=\"%s\"} "
+		    "%" PRIu64 "\n",
+		    pool->name, pool->n_start_failures);
 	family(out, "worker_exits_total", "counter",
 	    "Workers that ended, by signal; \"none\" exited with status 0, "
 	    "\"failed\" with another.");

@@ -327,6 +327,7 @@ worker_handle_start(struct worker_handle *worker)
 	worker->turns_seen = 0;
 	if (!launch(worker)) {
 		log_error("cannot start worker %s: %s", name, strerror(errno));
+		generation->pool->n_start_failures++;
 		wait_or_give_up(worker, -1, 0);
 		return;
 	}

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2030,SC2031
 # SPDX-License-Identifier: ISC
 #
-# Starting: in the foreground, detached, as PID 1; the pid file; what is told
+# Starting: in the foreground, detached; the pid file; what is told
 # when it fails; over the leftovers of a crash.
 
 setup() {
@@ -369,48 +369,5 @@ is_unlocked() {
 		assert_equal "$status" 124
 		assert_not_exist "$PID_FILE"
 		assert_not_exist "$SOCKET"
-	done
-}
-
-# --- PID 1 -------------------------------------------------------------------
-
-# Prints the child of `unshare`, which is PID 1 in there.
-child_of() {
-	pgrep -P "$1"
-}
-
-@test "start: as PID 1 it ends on TERM, with status 0" {
-	write_echo_config
-	start_server unshare --pid --fork --mount-proc --kill-child
-	local init
-	init=$(child_of "$SERVER")
-	assert_equal "$(ctl_json status | jq .pid)" 1
-	kill -TERM "$init"
-	local status=0
-	wait "$SERVER" || status=$?
-	SERVER=
-	assert_equal "$status" 0
-	assert_not_exist "$SOCKET"
-}
-
-@test "start: as PID 1 it reaps orphans" {
-	write_echo_config
-	start_server unshare --pid --fork --mount-proc --kill-child
-	local init
-	init=$(child_of "$SERVER")
-	# A child of a shell that does not wait for it falls to PID 1.
-	nsenter -t "$init" -p -m sh -c 'sleep 0.1 &'
-	wait_until 5 log_has 'child [0-9]* ended, no worker'
-	wait_until 5 no_zombies "$init"
-	run -0 ctl health
-	kill -TERM "$init"
-	wait "$SERVER"
-	SERVER=
-}
-
-no_zombies() {
-	local pid
-	for pid in $(pgrep -P "$1"); do
-		! is_gone "$pid" || return 1
 	done
 }

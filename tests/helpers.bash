@@ -206,6 +206,20 @@ worker_pid() {
 	worker_pids default | sed -n "${1}p"
 }
 
+# slot_pid SLOT: the pid of the worker that is ready there, or nothing.
+slot_pid() {
+	ctl_json workers default | jq -r --arg w "default/$1" \
+		'.[] | select(.worker == $w and .state == "ready") | .pid'
+}
+
+slot_is_ready() {
+	[ -n "$(slot_pid "$1")" ]
+}
+
+pool_state_is() {
+	[ "$(ctl_json status | jq -r '.pools[0].state')" = "$1" ]
+}
+
 ready_workers_are() {
 	[ "$(worker_pids "${2:-default}" | wc -l)" = "$1" ]
 }
