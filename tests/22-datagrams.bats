@@ -337,3 +337,73 @@ for i in range(400):
 queue_is_empty() {
 	ctl_json listeners | jq -e '.[0].queue == 0'
 }
+
+# Sends datagrams of SIZE bytes, the last perhaps shorter, as one message.
+SEND_JOINED='
+def send_joined(s, data, size, host, port):
+    s.sendmsg([data], [(IPPROTO_UDP, 103, size.to_bytes(2, "little"))], 0,
+              (host, port))
+'
+
+@test "datagrams that travel as one are datagrams each (UDP_SEGMENT, UDP_GRO)" {
+	serve "udp://127.0.0.1:0 udp://*:0 udp://[::1]:0"
+	local address
+	for address in "127.0.0.1 $(port echo 1)" "127.0.0.2 $(port echo 2)" \
+	    "::1 $(port echo 4)"; do
+		# shellcheck disable=SC2086 # host and port
+		run python "$SEND_JOINED"'
+host, port = sys.argv[1], int(sys.argv[2])
+s = socket(AF_INET6 if ":" in host else AF_INET, SOCK_DGRAM)
+s.settimeout(3)
+data = os.urandom(1050)
+send_joined(s, data, 100, host, port)
+answers = [s.recvfrom(2000) for i in range(11)]
+print([len(a) for a, _ in answers], b"".join(a for a, _ in answers) == data,
+      {peer[:2] for _, peer in answers} == {(host, port)})' $address
+		assert_success
+		assert_output "[100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 50] True True"
+	done
+	assert_equal "$(counter echo datagrams_in)" 33
+	assert_equal "$(counter echo datagrams_out)" 33
+	assert_equal "$(counter echo bytes_in)" 3150
+	assert_equal "$(counter echo bytes_out)" 3150
+}
+
+@test "each of those that travel as one is judged and counted" {
+	serve "udp://127.0.0.1:0"
+	python "$SEND_JOINED"'
+s = inet("127.0.0.1", 1023)
+send_joined(s, bytes(350), 100, "127.0.0.1", int(sys.argv[1]))' "$(port echo)"
+	wait_until 5 counter_is echo dropped_source 4
+	assert_equal "$(counter echo datagrams_in)" 4
+	assert_equal "$(counter echo datagrams_out)" 0
+}
+
+@test "answers that cannot travel as one go one by one" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = udp://127.0.0.1:0
+	END
+	# Parts of 1,200 bytes do not fit a device that takes 1,000.
+	start_server unshare --net sh -c \
+		'ip link set lo mtu 1000 up; exec "$0" "$@"'
+	local pids
+	mapfile -t pids < <(worker_pids)
+	kill -STOP "${pids[@]}"
+	nsenter --net="/proc/$SERVER/ns/net" python3 -c '
+import os, signal, socket, sys
+to = ("127.0.0.1", int(sys.argv[1]))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+sent = [bytes([i]) * 1200 for i in range(10)]
+for one in sent:
+    s.sendto(one, to)
+for pid in sys.argv[2:]:
+    os.kill(int(pid), signal.SIGCONT)
+print([s.recv(2000) for one in sent] == sent)' "$(port echo)" "${pids[@]}" \
+		>"$DIR/answer"
+	assert_equal "$(cat "$DIR/answer")" True
+	assert_equal "$(counter echo datagrams_out)" 10
+	assert_equal "$(counter echo dropped_send)" 0
+}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Datagram services: a batch in by recvmmsg(2), each judged by the rules and
- * given to the handler, the answers out by sendmmsg(2). The receive buffers
- * are one mapping whose pages come into being when a datagram reaches that
- * far; an answer that lies in the question's buffer is sent from there.
+ * given to the handler, the answers out by sendmmsg(2). A sender's datagrams
+ * may come several in one message (UDP_GRO). The receive buffers are one
+ * mapping whose pages come into being when a datagram reaches that far; an
+ * answer that lies in the question's buffer is sent from there.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -17,27 +18,22 @@
 #include "common/address.h"
 #include "worker/accept.h"
 #include "worker/datagram.h"
+#include "worker/datagram_control.h"
 #include "worker/datagram_rules.h"
 #include "worker/host_addresses.h"
 #include "worker/replies.h"
 #include "worker/service.h"
 #include "worker/state.h"
 
-#define BATCH	     32
-#define BUFFER_SIZE  65536 /* a UDP datagram has at most 65507 bytes */
-#define CONTROL_SIZE CMSG_SPACE(sizeof(struct in6_pktinfo))
-#define EMPTY_MAX    4096 /* batches taken before a socket is given up */
-#define SHOWN_BYTES  64	  /* of input, in the debug log */
+#define BATCH	    32
+#define BUFFER_SIZE 65536 /* a UDP datagram has at most 65507 bytes */
+#define EMPTY_MAX   4096  /* batches taken before a socket is given up */
+#define SHOWN_BYTES 64	  /* of input, in the debug log */
 
 /* Where the socket of a listener is bound. */
 struct datagram_socket {
 	struct sockaddr_storage bound;
 	bool wildcard; /* each datagram tells where it was sent to */
-};
-
-union control {
-	char space[CONTROL_SIZE];
-	struct cmsghdr align;
 };
 
 /* The worker's one set of buffers. */
@@ -46,7 +42,9 @@ struct datagrams {
 	struct mmsghdr headers[BATCH];
 	struct iovec parts[BATCH];
 	struct sockaddr_storage names[BATCH];
-	union control controls[BATCH];
+	union datagram_control controls[BATCH];
+	size_t n_used;	   /* headers that the kernel has changed */
+	bool with_control; /* as they are prepared */
 	struct replies replies;
 	struct datagram_rules rules;
 	struct host_address *hosts;
@@ -56,7 +54,8 @@ struct datagrams {
 struct pf_datagram {
 	struct listener *listener;
 	struct msghdr *header; /* name and control: the way back */
-	char *buffer;
+	const char *buffer;    /* that it lies in, BUFFER_SIZE long */
+	char *data;
 	size_t len;
 	size_t answered; /* bytes */
 };
@@ -75,6 +74,7 @@ buffers_new(const struct worker_context *context)
 		free(all);
 		return NULL;
 	}
+	all->n_used = BATCH;
 	all->hosts = host_addresses_get(&all->rules.n_hosts);
 	all->rules.hosts = all->hosts;
 	all->rules.ports = context->udp_ports;
@@ -105,20 +105,6 @@ is_wildcard(const struct sockaddr_storage *bound)
 	return bound->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&any);
 }
 
-/* A socket bound to every address has to say which one each datagram was for:
- * the answer must come from there. */
-static bool
-ask_destination(int fd, int family)
-{
-	const int on = 1;
-
-	if (family == AF_INET)
-		return setsockopt(
-			   fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == 0;
-	return setsockopt(
-		   fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) == 0;
-}
-
 bool
 datagram_open(struct listener *listener)
 {
@@ -135,8 +121,11 @@ datagram_open(struct listener *listener)
 		listener->fd, (struct sockaddr *)&socket->bound, &length) == -1)
 		return false;
 	socket->wildcard = is_wildcard(&socket->bound);
+	if (listener->given->family != AF_UNIX)
+		datagram_control_join(listener->fd);
 	return !socket->wildcard ||
-	    ask_destination(listener->fd, socket->bound.ss_family);
+	    datagram_control_ask_destination(
+		listener->fd, socket->bound.ss_family);
 }
 
 void
@@ -146,72 +135,37 @@ datagram_close(struct listener *listener)
 	listener->datagram = NULL;
 }
 
-/* Notes where the datagram was sent to. Returns false for one that was sent
- * to many, which has a destination other than the local address it reached.
- * The control data is made fit for sending the answer. */
-static bool
-take_destination(struct msghdr *header, struct sockaddr_storage *to)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(header);
-	struct in_pktinfo info;
-	struct in6_pktinfo info6;
-
-	if (c != NULL && c->cmsg_level == IPPROTO_IP &&
-	    c->cmsg_type == IP_PKTINFO) {
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		struct sockaddr_in in = { .sin_family = AF_INET,
-			.sin_addr = info.ipi_addr };
-		memcpy(to, &in, sizeof(in));
-		info.ipi_ifindex = 0;
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-		return info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
-	}
-	if (c != NULL && c->cmsg_level == IPPROTO_IPV6 &&
-	    c->cmsg_type == IPV6_PKTINFO) {
-		memcpy(&info6, CMSG_DATA(c), sizeof(info6));
-		struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
-			.sin6_addr = info6.ipi6_addr };
-		memcpy(to, &in6, sizeof(in6));
-		if (!IN6_IS_ADDR_LINKLOCAL(&info6.ipi6_addr))
-			info6.ipi6_ifindex = 0;
-		memcpy(CMSG_DATA(c), &info6, sizeof(info6));
-	}
-	return true;
-}
-
 static enum datagram_verdict
-judge(struct pf_datagram *datagram)
+judge(const struct listener *listener, const struct msghdr *header,
+    const struct datagram_told *told)
 {
-	struct listener *listener = datagram->listener;
-	struct sockaddr_storage to = listener->datagram->bound;
-	bool single = take_destination(datagram->header, &to);
 	enum datagram_verdict verdict =
 	    datagram_judge(&listener->worker->datagrams->rules,
-		datagram->header->msg_name, (struct sockaddr *)&to,
+		header->msg_name, (struct sockaddr *)told->to,
 		listener->service->config->udp_reserved_ports ==
 		    UDP_RESERVED_ANSWER);
 
-	return verdict == DATAGRAM_ANSWER && !single ? DATAGRAM_BROADCAST
-						     : verdict;
+	return verdict == DATAGRAM_ANSWER && told->to_many ? DATAGRAM_BROADCAST
+							   : verdict;
 }
 
-/* The counter of the reason why a datagram does not get to the handler, or
+/* The counter of the reason why a message does not get to the handler, or
  * NULL when it does. */
 static uint64_t *
-reason_to_drop(struct pf_datagram *datagram)
+reason_to_drop(const struct listener *listener, const struct msghdr *header,
+    const struct datagram_told *told)
 {
-	const struct pf_service *service = datagram->listener->service;
+	const struct pf_service *service = listener->service;
 	struct service_counters *counters = service->counters;
 
-	if ((datagram->header->msg_flags & MSG_TRUNC) != 0)
+	if ((header->msg_flags & MSG_TRUNC) != 0)
 		return &counters->dropped_truncated;
-	if (datagram->listener->given->family == AF_UNIX)
+	if (listener->given->family == AF_UNIX)
 		return NULL;
 	if (service->config->allow.n != 0 &&
-	    !network_list_contains(
-		&service->config->allow, datagram->header->msg_name))
+	    !network_list_contains(&service->config->allow, header->msg_name))
 		return &counters->dropped_acl;
-	switch (judge(datagram)) {
+	switch (judge(listener, header, told)) {
 	case DATAGRAM_BAD_SOURCE:
 		return &counters->dropped_source;
 	case DATAGRAM_BROADCAST:
@@ -237,40 +191,65 @@ log_received(const struct pf_datagram *datagram, const char *what)
 	    endpoint_format(datagram->header->msg_name,
 		datagram->header->msg_namelen, peer, sizeof(peer)),
 	    what, len,
-	    log_escape(text, sizeof(text), datagram->buffer,
+	    log_escape(text, sizeof(text), datagram->data,
 		len < SHOWN_BYTES ? len : SHOWN_BYTES),
 	    len > SHOWN_BYTES ? "..." : "");
 }
 
 static void
-serve_one(struct listener *listener, struct mmsghdr *message)
+serve_one(struct pf_datagram *datagram, uint64_t *dropped)
 {
-	struct pf_service *service = listener->service;
-	struct pf_datagram datagram = {
-		.listener = listener,
-		.header = &message->msg_hdr,
-		.buffer = message->msg_hdr.msg_iov->iov_base,
-		.len = message->msg_len,
-	};
+	struct pf_service *service = datagram->listener->service;
 
-	counter_add(&service->counters->datagrams_in, 1);
-	counter_add(&service->counters->bytes_in, datagram.len);
-	uint64_t *dropped = reason_to_drop(&datagram);
-	log_received(&datagram, dropped == NULL ? "received" : "dropped");
+	log_received(datagram, dropped == NULL ? "received" : "dropped");
 	if (dropped != NULL) {
 		counter_add(dropped, 1);
 		return;
 	}
 	int64_t entered_us = service_enter(service);
-	service->handler->datagram(&datagram, datagram.buffer, datagram.len);
+	service->handler->datagram(datagram, datagram->data, datagram->len);
 	service_leave(service, entered_us);
 }
 
-/* Makes the headers ready for the next batch; the kernel changes them. */
+/* A message is one datagram, or several of one sender, all alike but for the
+ * last, which may be shorter. */
 static void
-prepare(struct datagrams *all, bool wildcard)
+serve_message(struct listener *listener, struct mmsghdr *message)
 {
-	for (size_t i = 0; i < BATCH; i++) {
+	struct service_counters *counters = listener->service->counters;
+	struct msghdr *header = &message->msg_hdr;
+	struct sockaddr_storage to = listener->datagram->bound;
+	struct datagram_told told = { .to = &to };
+	char *buffer = header->msg_iov->iov_base;
+	size_t left = message->msg_len, n = 0;
+
+	datagram_control_take(header, &told);
+	uint64_t *dropped = reason_to_drop(listener, header, &told);
+	counter_add(&counters->bytes_in, left);
+	do {
+		struct pf_datagram datagram = {
+			.listener = listener,
+			.header = header,
+			.buffer = buffer,
+			.data = buffer + (message->msg_len - left),
+			.len = told.part == 0 || left < told.part ? left
+								  : told.part,
+		};
+		left -= datagram.len;
+		n++;
+		serve_one(&datagram, dropped);
+	} while (left > 0);
+	counter_add(&counters->datagrams_in, n);
+}
+
+/* Makes the headers ready for the next batch; the kernel and the answers have
+ * changed those that were used. */
+static void
+prepare(struct datagrams *all, bool with_control)
+{
+	size_t n = with_control == all->with_control ? all->n_used : BATCH;
+
+	for (size_t i = 0; i < n; i++) {
 		all->parts[i] = (struct iovec){ all->buffers + i * BUFFER_SIZE,
 			BUFFER_SIZE };
 		all->headers[i].msg_hdr = (struct msghdr){
@@ -278,11 +257,13 @@ prepare(struct datagrams *all, bool wildcard)
 			.msg_namelen = sizeof(all->names[i]),
 			.msg_iov = &all->parts[i],
 			.msg_iovlen = 1,
-			.msg_control = wildcard ? &all->controls[i] : NULL,
+			.msg_control = with_control ? &all->controls[i] : NULL,
 			.msg_controllen =
-			    wildcard ? sizeof(all->controls[i]) : 0,
+			    with_control ? sizeof(all->controls[i]) : 0,
 		};
 	}
+	all->n_used = 0;
+	all->with_control = with_control;
 }
 
 /* Returns how many there were, 0 when none or not now. */
@@ -291,10 +272,12 @@ receive(struct listener *listener)
 {
 	struct datagrams *all = listener->worker->datagrams;
 
-	prepare(all, listener->datagram->wildcard);
+	prepare(all, listener->given->family != AF_UNIX);
 	int n = recvmmsg(listener->fd, all->headers, BATCH, MSG_DONTWAIT, NULL);
 	if (n == -1 && (errno == ENOBUFS || errno == ENOMEM || errno == ENFILE))
 		accept_pause(listener->worker, listener, errno);
+	/* A failed call may have changed the first. */
+	all->n_used = n > 0 ? (size_t)n : 1;
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -304,9 +287,10 @@ serve_batch(struct listener *listener)
 	struct datagrams *all = listener->worker->datagrams;
 	size_t n = receive(listener);
 
-	replies_begin(&all->replies, listener->fd, listener->service->counters);
+	replies_begin(&all->replies, listener->fd, listener->service->counters,
+	    listener->given->family != AF_UNIX);
 	for (size_t i = 0; i < n; i++)
-		serve_one(listener, &all->headers[i]);
+		serve_message(listener, &all->headers[i]);
 	replies_send(&all->replies);
 	return n;
 }

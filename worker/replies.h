@@ -8,22 +8,43 @@
 #include <stddef.h>
 
 #include "common/counters.h"
+#include "worker/datagram_control.h"
 
-#define REPLIES_MAX   64
+/* Where the answer comes from, and the size of its parts. */
+#define REPLIES_CONTROL_SIZE \
+	(DATAGRAM_CONTROL_SIZE + CMSG_SPACE(sizeof(uint16_t)))
+
+#define REPLIES_MAX   64    /* messages */
+#define REPLIES_PARTS 256   /* pieces of memory they consist of */
 #define REPLIES_SPACE 65536 /* bytes of copies; longer ones go at once */
+
+/* Several answers to one peer that go as one message, which the kernel takes
+ * apart (UDP_SEGMENT): each has PART bytes, the last may have fewer. */
+struct replies_train {
+	size_t n;    /* answers */
+	size_t part; /* bytes of the first */
+	size_t bytes;
+	bool closed; /* the last was shorter: none may follow */
+};
 
 /* Answers to datagrams, gathered to be sent by one system call. */
 struct replies {
 	int fd;
 	struct service_counters *counters;
-	size_t n, space_used;
+	bool may_join; /* the socket can send several as one */
+	size_t n, n_parts, space_used;
 	struct mmsghdr headers[REPLIES_MAX];
-	struct iovec parts[REPLIES_MAX];
+	struct replies_train trains[REPLIES_MAX]; /* one a header */
+	struct replies_control {
+		_Alignas(struct cmsghdr) char space[REPLIES_CONTROL_SIZE];
+	} controls[REPLIES_MAX];
+	struct iovec parts[REPLIES_PARTS];
 	char space[REPLIES_SPACE];
 };
 
-void replies_begin(
-    struct replies *replies, int fd, struct service_counters *counters);
+/* IP: the socket is one of UDP. */
+void replies_begin(struct replies *replies, int fd,
+    struct service_counters *counters, bool ip);
 
 /*
  * Adds LEN bytes to the destination of TO (its name and control data must
