@@ -380,7 +380,7 @@ send_joined(s, bytes(350), 100, "127.0.0.1", int(sys.argv[1]))' "$(port echo)"
 }
 
 @test "answers that cannot travel as one go one by one" {
-	write_config <<-END
+	write_config "" "workers = 1" <<-END
 		[service echo]
 		handler = echo
 		listen = udp://127.0.0.1:0
