@@ -13,7 +13,7 @@
 
 #include "worker/replies.h"
 
-#define TRAIN_MAX   1	  /* answers: UDP_MAX_SEGMENTS of older kernels */
+#define TRAIN_MAX   64	  /* answers: UDP_MAX_SEGMENTS of older kernels */
 #define TRAIN_BYTES 65000 /* less than a UDP datagram may have */
 #define PART_MAX    1452  /* a larger one may need fragments: goes alone */
 
