@@ -74,6 +74,7 @@ struct pool_config {
 	char *chroot;		 /* "" = none */
 	int64_t max_connections; /* per worker */
 	int64_t watchdog_ms;	 /* 0 = off */
+	int64_t spin_us;	 /* 0 = sleep at once */
 	int64_t max_age_ms;	 /* 0 = off */
 	int64_t nofile;		 /* 0 = as inherited */
 	int64_t nice;

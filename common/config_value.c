@@ -80,6 +80,8 @@ parse_number(const struct setting *setting, const char *text, int64_t *field,
 	}
 	if (setting->type == SETTING_DURATION)
 		good = unit_parse_duration(text, &value, &reason);
+	else if (setting->type == SETTING_SHORT_DURATION)
+		good = unit_parse_short_duration(text, &value, &reason);
 	else if (setting->type == SETTING_SIZE)
 		good = unit_parse_size(text, &value, &reason);
 	else if (setting->type == SETTING_MODE)
@@ -243,6 +245,7 @@ config_value_parse(const struct setting *setting, const char *text,
 	switch (setting->type) {
 	case SETTING_INTEGER:
 	case SETTING_DURATION:
+	case SETTING_SHORT_DURATION:
 	case SETTING_SIZE:
 	case SETTING_MODE:
 		return parse_number(setting, text, field, why, why_size);
@@ -281,6 +284,9 @@ format_number(const struct setting *setting, int64_t value)
 	switch (setting->type) {
 	case SETTING_DURATION:
 		return strdup(unit_format_duration(value, buf, sizeof(buf)));
+	case SETTING_SHORT_DURATION:
+		return strdup(
+		    unit_format_short_duration(value, buf, sizeof(buf)));
 	case SETTING_SIZE:
 		return strdup(unit_format_size(value, buf, sizeof(buf)));
 	case SETTING_MODE:
@@ -357,6 +363,7 @@ config_value_format(const struct setting *setting, const void *field)
 	switch (setting->type) {
 	case SETTING_INTEGER:
 	case SETTING_DURATION:
+	case SETTING_SHORT_DURATION:
 	case SETTING_SIZE:
 	case SETTING_MODE:
 		return format_number(setting, *(const int64_t *)field);

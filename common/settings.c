@@ -96,6 +96,9 @@ const struct setting settings_table[] = {
 	    "raised for max_connections"),
 	IN_POOL("nice", SETTING_INTEGER, "0", -20, 19, NULL, WORKERS, nice,
 	    "niceness of workers"),
+	IN_POOL("spin", SETTING_SHORT_DURATION, "0", 0, 10000, NULL, WORKERS,
+	    spin_us,
+	    "time that a worker looks for more work before it sleeps"),
 	IN_POOL("sandbox", SETTING_ENUM, "on", 0, 0, sandbox_words, WORKERS,
 	    sandbox, "whether workers give up files and programs"),
 
@@ -167,6 +170,7 @@ settings_type_help(enum setting_type type)
 		[SETTING_INTEGER] = "a whole number",
 		[SETTING_DURATION] =
 		    "a duration such as 250ms, 30s, 5m, 2h or 1d",
+		[SETTING_SHORT_DURATION] = "a duration such as 50us, 1ms or 1s",
 		[SETTING_SIZE] = "a size such as 512, 64k, 1m or 2g",
 		[SETTING_MODE] = "a file mode in octal such as 0660",
 		[SETTING_BOOLEAN] = "yes or no",
@@ -229,6 +233,10 @@ number_range(const struct setting *setting, char *buf, size_t size)
 		unit_format_duration(setting->min, low, sizeof(low));
 		unit_format_duration(setting->max, high, sizeof(high));
 		break;
+	case SETTING_SHORT_DURATION:
+		unit_format_short_duration(setting->min, low, sizeof(low));
+		unit_format_short_duration(setting->max, high, sizeof(high));
+		break;
 	case SETTING_SIZE:
 		unit_format_size(setting->min, low, sizeof(low));
 		unit_format_size(setting->max, high, sizeof(high));
@@ -254,6 +262,7 @@ settings_range(const struct setting *setting, char *buf, size_t size)
 	switch (setting->type) {
 	case SETTING_INTEGER:
 	case SETTING_DURATION:
+	case SETTING_SHORT_DURATION:
 	case SETTING_SIZE:
 	case SETTING_MODE:
 		number_range(setting, buf, size);

@@ -12,20 +12,21 @@
  * and the sample are held against it.
  */
 enum setting_type {
-	SETTING_INTEGER = 0, /* int64_t */
-	SETTING_DURATION,    /* int64_t, milliseconds */
-	SETTING_SIZE,	     /* int64_t, bytes */
-	SETTING_MODE,	     /* int64_t, octal file mode */
-	SETTING_BOOLEAN,     /* bool */
-	SETTING_ENUM,	     /* int, index into words */
-	SETTING_STRING,	     /* char * */
-	SETTING_NAME,	     /* char *, a name such as a section may have */
-	SETTING_USER,	     /* char *, must exist; "" = not set */
-	SETTING_GROUP,	     /* char *, must exist; "" = not set */
-	SETTING_PATH,	     /* char *, absolute after reading; "" = not set */
-	SETTING_ADDRESS,     /* struct address_list, repeatable */
-	SETTING_NETWORKS,    /* struct network_list, CIDR list */
-	SETTING_COMMAND,     /* struct command_line, words as a shell splits */
+	SETTING_INTEGER = 0,	/* int64_t */
+	SETTING_DURATION,	/* int64_t, milliseconds */
+	SETTING_SHORT_DURATION, /* int64_t, microseconds */
+	SETTING_SIZE,		/* int64_t, bytes */
+	SETTING_MODE,		/* int64_t, octal file mode */
+	SETTING_BOOLEAN,	/* bool */
+	SETTING_ENUM,		/* int, index into words */
+	SETTING_STRING,		/* char * */
+	SETTING_NAME,		/* char *, a name such as a section may have */
+	SETTING_USER,		/* char *, must exist; "" = not set */
+	SETTING_GROUP,		/* char *, must exist; "" = not set */
+	SETTING_PATH,	  /* char *, absolute after reading; "" = not set */
+	SETTING_ADDRESS,  /* struct address_list, repeatable */
+	SETTING_NETWORKS, /* struct network_list, CIDR list */
+	SETTING_COMMAND,  /* struct command_line, words as a shell splits */
 };
 
 /* Which section a row belongs to. */

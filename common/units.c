@@ -20,16 +20,21 @@ struct unit {
 static const struct unit durations[] = { { "d", 86400000 }, { "h", 3600000 },
 	{ "m", 60000 }, { "s", 1000 }, { "ms", 1 } };
 
+static const struct unit short_durations[] = { { "s", 1000000 }, { "ms", 1000 },
+	{ "us", 1 } };
+
 static const struct unit sizes[] = { { "g", 1 << 30 }, { "m", 1 << 20 },
 	{ "k", 1 << 10 }, { "", 1 } };
 
 #define N_DURATIONS (sizeof(durations) / sizeof(durations[0]))
+#define N_SHORT	    (sizeof(short_durations) / sizeof(short_durations[0]))
 #define N_SIZES	    (sizeof(sizes) / sizeof(sizes[0]))
 
 static const char not_integer[] = "is not a whole number";
 static const char too_large[] = "is too large";
 static const char not_duration[] =
     "is not a duration such as 250ms, 30s, 5m, 2h or 1d";
+static const char not_short[] = "is not a duration such as 50us, 1ms or 1s";
 static const char not_size[] = "is not a size such as 512, 64k, 1m or 2g";
 static const char not_boolean[] = "is not a boolean: yes or no";
 
@@ -100,16 +105,30 @@ parse_with_unit(const char *text, const struct unit *units, size_t n,
 	return true;
 }
 
+/* Nothing is nothing in every unit. */
+static bool
+parse_time(const char *text, const struct unit *units, size_t n, int64_t *out,
+    const char **why)
+{
+	if (strcmp(text, "0") == 0) {
+		*out = 0;
+		return true;
+	}
+	return parse_with_unit(text, units, n, out, why);
+}
+
 bool
 unit_parse_duration(const char *text, int64_t *out_ms, const char **why)
 {
-	/* Nothing is nothing in every unit. */
-	if (strcmp(text, "0") == 0) {
-		*out_ms = 0;
-		return true;
-	}
 	*why = not_duration;
-	return parse_with_unit(text, durations, N_DURATIONS, out_ms, why);
+	return parse_time(text, durations, N_DURATIONS, out_ms, why);
+}
+
+bool
+unit_parse_short_duration(const char *text, int64_t *out_us, const char **why)
+{
+	*why = not_short;
+	return parse_time(text, short_durations, N_SHORT, out_us, why);
 }
 
 bool
@@ -153,6 +172,12 @@ char *
 unit_format_duration(int64_t ms, char *buf, size_t size)
 {
 	return format_with_unit(ms, durations, N_DURATIONS, buf, size);
+}
+
+char *
+unit_format_short_duration(int64_t us, char *buf, size_t size)
+{
+	return format_with_unit(us, short_durations, N_SHORT, buf, size);
 }
 
 char *

@@ -18,6 +18,8 @@
  */
 bool unit_parse_integer(const char *text, int64_t *out, const char **why);
 bool unit_parse_duration(const char *text, int64_t *out_ms, const char **why);
+bool unit_parse_short_duration(
+    const char *text, int64_t *out_us, const char **why); /* "50us" "1ms" */
 bool unit_parse_size(const char *text, int64_t *out_bytes, const char **why);
 bool unit_parse_boolean(const char *text, bool *out, const char **why);
 
@@ -26,6 +28,7 @@ bool unit_parse_boolean(const char *text, bool *out, const char **why);
  * "1m30s"). BUF needs 24 bytes. Return BUF.
  */
 char *unit_format_duration(int64_t ms, char *buf, size_t size);
+char *unit_format_short_duration(int64_t us, char *buf, size_t size);
 char *unit_format_size(int64_t bytes, char *buf, size_t size);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "worker/poller.h"
 
 bool
@@ -56,10 +57,29 @@ poller_remove(struct poller *poller, int fd)
 	epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* A sleeping process takes longer to wake than a request takes to answer: who
+ * cares more for latency than for idle cores looks on for a while. */
+static int
+spin(struct poller *poller, struct epoll_event *events)
+{
+	int64_t end_us = clock_monotonic_us() + poller->spin_us;
+	int n;
+
+	do {
+		n = epoll_wait(poller->fd, events, POLLER_EVENTS, 0);
+	} while (n == 0 && clock_monotonic_us() < end_us);
+	return n;
+}
+
 int
 poller_wait(struct poller *poller, struct epoll_event *events, int timeout_ms)
 {
-	int n = epoll_wait(poller->fd, events, POLLER_EVENTS, timeout_ms);
+	int n = 0;
+
+	if (poller->spin_us != 0 && timeout_ms != 0)
+		n = spin(poller, events);
+	if (n == 0)
+		n = epoll_wait(poller->fd, events, POLLER_EVENTS, timeout_ms);
 
 	return n == -1 && errno == EINTR ? 0 : n;
 }

@@ -15,6 +15,7 @@ struct watch {
 
 struct poller {
 	int fd;
+	int64_t spin_us; /* looked for events before sleeping; 0: not at all */
 };
 
 /* Opens it; after the fork, for an inherited one would be shared with the
@@ -31,8 +32,9 @@ void poller_remove(struct poller *poller, int fd);
 
 #define POLLER_EVENTS 64 /* taken a turn */
 
-/* Waits for TIMEOUT_MS (-1: for ever). BLOCKS. Returns the number of events,
- * or -1 with errno other than EINTR; EINTR counts as 0. */
+/* Waits for TIMEOUT_MS (-1: for ever), busily at first (spin_us). BLOCKS.
+ * Returns the number of events, or -1 with errno other than EINTR; EINTR counts
+ * as 0. */
 struct epoll_event;
 int
 poller_wait(struct poller *poller, struct epoll_event *events, int timeout_ms);

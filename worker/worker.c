@@ -128,6 +128,7 @@ worker_main(const struct worker_context *context)
 	worker.access_to_log =
 	    strcmp(context->config->daemon.access_log, "log") == 0;
 	worker.poller.fd = worker.signal_fd = -1;
+	worker.poller.spin_us = context->pool->spin_us;
 	channel_init(&worker.channel, &worker.poller, context->channel_fd);
 	int status = startup_run(&worker, why, sizeof(why));
 	if (status != 0)

@@ -57,6 +57,7 @@ check_range(const struct setting *setting)
 	switch (setting->type) {
 	case SETTING_INTEGER:
 	case SETTING_DURATION:
+	case SETTING_SHORT_DURATION:
 	case SETTING_SIZE:
 	case SETTING_MODE:
 		assert_true(setting->min < setting->max);

@@ -94,6 +94,7 @@ word_for(enum setting_type type)
 	static const char *const words[] = {
 		[SETTING_INTEGER] = "number",
 		[SETTING_DURATION] = "duration",
+		[SETTING_SHORT_DURATION] = "duration",
 		[SETTING_SIZE] = "size",
 		[SETTING_MODE] = "mode",
 		[SETTING_BOOLEAN] = "boolean",

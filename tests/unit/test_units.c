@@ -75,6 +75,26 @@ durations(void **state)
 }
 
 static void
+short_durations(void **state)
+{
+	char buf[24];
+
+	(void)state;
+	takes(unit_parse_short_duration, "0", 0);
+	takes(unit_parse_short_duration, "50us", 50);
+	takes(unit_parse_short_duration, "1ms", 1000);
+	takes(unit_parse_short_duration, "2s", 2000000);
+	refuses(unit_parse_short_duration, "50",
+	    "is not a duration such as 50us, 1ms or 1s");
+	refuses(unit_parse_short_duration, "1m",
+	    "is not a duration such as 50us, 1ms or 1s");
+	assert_string_equal(
+	    unit_format_short_duration(1500, buf, sizeof(buf)), "1500us");
+	assert_string_equal(
+	    unit_format_short_duration(10000, buf, sizeof(buf)), "10ms");
+}
+
+static void
 what_is_no_duration(void **state)
 {
 	static const char *const bad[] = { "", "5", "s", "-1s", "1.5s", "5 s",
@@ -165,6 +185,7 @@ main(void)
 		cmocka_unit_test(integers),
 		cmocka_unit_test(what_is_no_integer),
 		cmocka_unit_test(durations),
+		cmocka_unit_test(short_durations),
 		cmocka_unit_test(what_is_no_duration),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(what_is_no_size),
