@@ -51,6 +51,8 @@ needs_of_test() {
 	command ps
 	command ss
 	command setpriv
+	command addr2line
+	command nsenter
 	command script
 	command tmux
 	command openssl
@@ -135,6 +137,8 @@ packages() {
 	ps procps procps-ng procps-ng
 	ss iproute2 iproute iproute2
 	setpriv util-linux util-linux setpriv
+	addr2line binutils binutils binutils
+	nsenter util-linux util-linux util-linux-misc
 	script bsdutils util-linux util-linux-misc
 	tmux tmux tmux tmux
 	openssl openssl openssl openssl

@@ -149,6 +149,12 @@ put(int fd, bool socket, const char *line, size_t len)
 }
 
 bool
+log_put_line(const char *line, size_t len)
+{
+	return state.fd != -1 && put(state.fd, state.is_socket, line, len);
+}
+
+bool
 log_write_line(int fd, const char *line, size_t len)
 {
 	return put(fd, false, line, len);

@@ -71,6 +71,10 @@ bool log_allowed(struct log_limit *limit, int64_t now_ms, uint64_t *suppressed);
  * DST, always terminated. */
 char *log_escape(char *dst, size_t size, const void *src, size_t len);
 
+/* One whole line, stamp and newline included, to the log as it is. False when
+ * that is syslog, or did not take it. Safe in the handler of a signal. */
+bool log_put_line(const char *line, size_t len);
+
 /* Writes one whole line (newline included) to FD without blocking, for the
  * access log. False when it was not taken. */
 bool log_write_line(int fd, const char *line, size_t len);

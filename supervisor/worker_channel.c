@@ -57,6 +57,21 @@ on_failed(struct worker_handle *worker, const struct worker_message *message)
 	    worker->failure, sizeof(worker->failure), message->body.text, len);
 }
 
+/* What it said of its crash, once, for a log that it cannot write to. */
+static void
+on_crashed(struct worker_handle *worker, const struct worker_message *message)
+{
+	size_t len = strnlen(message->body.text, sizeof(message->body.text));
+	char name[64], text[sizeof(message->body.text)];
+
+	if (worker->crashed)
+		return;
+	worker->crashed = true;
+	log_error("worker %s (pid %d): %s",
+	    worker_handle_name(worker, name, sizeof(name)), (int)worker->pid,
+	    log_escape(text, sizeof(text), message->body.text, len));
+}
+
 static void
 dispatch(struct worker_handle *worker, const struct worker_message *message,
     size_t body_size)
@@ -67,6 +82,9 @@ dispatch(struct worker_handle *worker, const struct worker_message *message,
 		break;
 	case MESSAGE_FAILED:
 		on_failed(worker, message);
+		break;
+	case MESSAGE_CRASHED:
+		on_crashed(worker, message);
 		break;
 	case MESSAGE_ROW:
 		if (body_size >= sizeof(message->body.row))

@@ -322,6 +322,7 @@ worker_handle_start(struct worker_handle *worker)
 	worker_handle_name(worker, name, sizeof(name));
 	worker->state = WORKER_STARTING;
 	worker->retired = false;
+	worker->crashed = false;
 	worker->started_ms = loop_now_ms();
 	worker->failure[0] = '\0';
 	worker->turns_seen = 0;

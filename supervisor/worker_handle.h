@@ -43,6 +43,7 @@ struct worker_handle {
 	size_t slot; /* from 1 */
 	enum worker_state state;
 	bool retired; /* will not be replaced when it is gone */
+	bool crashed; /* has told of it */
 	pid_t pid;    /* 0 when there is none */
 	int pid_fd;
 	int channel_fd;

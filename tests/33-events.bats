@@ -55,6 +55,7 @@ STAMP='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z '
 }
 
 @test "events: connections that were lost with a worker" {
+	LOG_ERRORS='crashed: '
 	write_echo_config "" "workers = 1"
 	start_server
 	local a b
@@ -63,7 +64,7 @@ STAMP='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z '
 	echoes "$a"
 	echoes "$b"
 	listen_to_events
-	kill -SEGV "$(worker_pid 1)"
+	kill -ABRT "$(worker_pid 1)"
 	wait_until 5 told "worker default/1 .* 2 connections lost"
 }
 

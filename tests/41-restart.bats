@@ -22,32 +22,7 @@ pids_are_others_than() {
 	[ -n "$now" ] && [ -z "$(comm -12 <(sort <<<"$2") <(sort <<<"$now"))" ]
 }
 
-kill_and_see_replaced() {
-	local signal=$1 victim other
-	victim=$(slot_pid 1)
-	other=$(slot_pid 2)
-	kill "-$signal" "$victim"
-	wait_until 5 log_has "worker default/1 (pid $victim) killed by signal"
-	wait_until 5 slot_is_ready 1
-	assert [ "$(slot_pid 1)" != "$victim" ]
-	assert_equal "$(slot_pid 2)" "$other"
-	run -0 ctl health
-}
-
 # --- deaths ------------------------------------------------------------------
-
-@test "restart: so is one that crashes, by whatever signal" {
-	write_echo_config
-	local signal
-	for signal in SEGV ABRT BUS; do
-		# A young worker that dies again has to wait: start afresh.
-		start_server
-		# A sanitizer would take the signal as a finding of its own.
-		ASAN_OPTIONS=${ASAN_OPTIONS-}:handle_segv=0 \
-			kill_and_see_replaced "$signal"
-		stop_server
-	done
-}
 
 @test "restart: status 78 is not tried again, until somebody says restart" {
 	LOG_ERRORS='not started again|root folder'

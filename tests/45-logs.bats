@@ -147,6 +147,10 @@ while True:
 	kill -USR2 "$SERVER"
 	wait_until 5 file_has "$FILE" "^<31>.*preforkd\[$SERVER\]: signal .*USR2"
 	wait_until 10 worker_in_syslog "$pid"
+	# Who crashes cannot call syslog(3) any more: the supervisor tells it.
+	kill -ABRT "$pid"
+	wait_until 5 file_has "$FILE" "^<27>.*preforkd\[$SERVER\]: worker default/1 (pid $pid): crashed: signal 6 (ABRT), sent by pid $$, at "
+	assert_equal "$(grep -c crashed "$FILE")" 1
 	assert_equal "$(cat "$LOG")" ""
 }
 

@@ -203,6 +203,87 @@ state_of() {
 	done
 }
 
+# A worker whose next answer does WHAT (tests/rewrite.py) instead.
+rewrite() {
+	timeout 20 python3 "$ROOT/tests/rewrite.py" "$1" pf_send "$2"
+}
+
+# Somebody asks for that answer and gets none.
+ask() {
+	timeout 5 socat - "tcp:127.0.0.1:$(port echo)" <<<hello || :
+}
+
+# assert_crash_told PID REGEX: once, as REGEX. A sanitizer catches most signals
+# itself and tells in its own way.
+assert_crash_told() {
+	wait_until 10 log_has "(pid $1) \(killed by\|exited with\)"
+	if is_sanitized && log_has "^==$1==ERROR: AddressSanitizer: "; then
+		log_has "(pid $1) exited with status 1"
+		forget_report
+		return
+	fi
+	log_has "(pid $1) killed by signal"
+	assert_equal "$(n_log_lines "preforkd\[$1\]: .*crashed")" 1
+	run -0 grep "preforkd\[$1\]: .*crashed" "$LOG"
+	assert_output --regexp "^[-0-9]{10}T[0-9:.]{12}Z preforkd\[$1\]: error: worker default/1: crashed: $2\$"
+}
+
+# The function that a report names, by addr2line.
+function_of_report() {
+	local offset
+	offset=$(sed -n 's/.*crashed: .* at preforkd+//p' "$LOG" | tail -n 1)
+	addr2line -f -e "$PREFORKD" "$offset" | head -n 1
+}
+
+# really_crashes WHAT REGEX: by an instruction, with the sandbox on.
+really_crashes() {
+	LOG_ERRORS='crashed: '
+	without_leak_check
+	write_echo_config "" "workers = 1\nsandbox = on"
+	start_watched
+	local victim
+	victim=$(slot_pid 1)
+	rewrite "$victim" "$1"
+	ask
+	assert_crash_told "$victim" "$2"
+	is_sanitized || assert_equal "$(function_of_report)" pf_send
+	wait_until 5 slot_is_replaced 1 "$victim"
+	is_served
+}
+
+@test "fault 5: a worker that reads where nothing is tells of it" {
+	really_crashes null \
+		'signal 11 \(SEGV\), code 1, address 0x0, at preforkd\+0x[0-9a-f]+'
+}
+
+@test "fault 5: so does one that comes upon no instruction" {
+	really_crashes illegal \
+		'signal 4 \(ILL\), code [0-9]+, address 0x[0-9a-f]+, at preforkd\+0x[0-9a-f]+'
+}
+
+@test "fault 5: so does one whose stack is used up" {
+	really_crashes overflow \
+		'signal 11 \(SEGV\), code [0-9]+, address 0x[0-9a-f]+, at preforkd\+0x[0-9a-f]+'
+}
+
+@test "fault 5: a signal that was sent is reported once, too, with its sender" {
+	LOG_ERRORS='crashed: '
+	write_echo_config "" "sandbox = on"
+	local signal victim other
+	for signal in SEGV BUS ILL FPE ABRT; do
+		# A young worker that dies again has to wait: start afresh.
+		start_watched
+		victim=$(slot_pid 1)
+		other=$(slot_pid 2)
+		kill "-$signal" "$victim"
+		assert_crash_told "$victim" \
+			"signal [0-9]+ \($signal\), sent by pid $$, at .*\+0x[0-9a-f]+"
+		wait_until 5 slot_is_replaced 1 "$victim"
+		assert_equal "$(slot_pid 2)" "$other"
+		stop_server
+	done
+}
+
 @test "fault 6: a stopped worker is replaced, the others take its clients" {
 	LOG_ERRORS='stuck for .* aborted'
 	write_echo_config "" "watchdog = 1s"
@@ -222,6 +303,24 @@ state_of() {
 	run ! log_has 'out of memory'
 	wait_until 10 ready_workers_are 2
 	assert_equal "$(slot_pid 2)" "$idle"
+	is_served
+}
+
+@test "fault 7: one that never comes out of an answer is replaced, too" {
+	LOG_ERRORS='stuck for .* aborted|crashed: '
+	write_echo_config "" "watchdog = 1s\nworkers = 1"
+	start_watched
+	local stuck
+	stuck=$(slot_pid 1)
+	rewrite "$stuck" spin
+	background ask
+	wait_until 10 log_has "default/1 (pid $stuck) stuck for .*: aborted"
+	# The report tells where it was.
+	wait_until 10 log_has "(pid $stuck) killed by signal 6 (ABRT)"
+	assert_crash_told "$stuck" \
+		"signal 6 \(ABRT\), sent by pid $SERVER, at preforkd\+0x[0-9a-f]+"
+	assert_equal "$(function_of_report)" pf_send
+	wait_until 10 slot_is_replaced 1 "$stuck"
 	is_served
 }
 
@@ -291,7 +390,8 @@ supervisor_dies_by() {
 # A sanitizer reports the signal that a test has sent.
 forget_report() {
 	if is_sanitized; then
-		sed -i '/Sanitizer/d' "$LOG"
+		grep -v Sanitizer "$LOG" >"$DIR/log.rest" || :
+		cat "$DIR/log.rest" >"$LOG"
 	fi
 }
 

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "worker/accept.h"
 #include "worker/connection.h"
+#include "worker/crash.h"
 #include "worker/descriptors.h"
 #include "worker/drain.h"
 #include "worker/leave.h"
@@ -135,6 +136,7 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 	worker->now_ms = clock_monotonic_ms();
 	take_slot(worker);
 	take_name(worker);
+	crash_watch(worker->name, context->channel_fd);
 	if (!open_loop(worker))
 		return failed(1, why, why_size, "set up the event loop");
 	worker->connections.limit = descriptors_limit(context);

@@ -83,6 +83,7 @@ enum worker_message_type {
 	MESSAGE_ROW,	    /* message_row: one connection */
 	MESSAGE_LIST_END,   /* message_list: no more rows */
 	MESSAGE_CLOSED,	    /* message_close: `found` tells */
+	MESSAGE_CRASHED,    /* text: for the log, which it cannot write to */
 };
 
 struct message_drain {

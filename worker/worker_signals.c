@@ -5,7 +5,7 @@
  * gets them too, as one of a process group, ignores them. What an operator
  * sends to just this worker is obeyed: TERM lets it finish what it has (the
  * supervisor replaces it), QUIT makes it leave at once. Everything else, ABRT
- * of the watchdog included, does what the kernel does.
+ * of the watchdog included, does what the kernel does; crash.c tells of it.
  */
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -31,13 +31,24 @@ obeyed(sigset_t *set)
 	sigaddset(set, SIGQUIT);
 }
 
+/* The supervisor catches none: one that has a handler has a sanitizer's. For
+ * some numbers it fails, which is well. */
+static void
+reset(int number)
+{
+	struct sigaction old;
+
+	if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+		signal(number, SIG_DFL);
+}
+
 bool
 worker_signals_reset(struct worker *worker)
 {
 	sigset_t set;
 
 	for (int i = 1; i < SIGRTMAX; i++)
-		signal(i, SIG_DFL); /* fails for some, which is well */
+		reset(i);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	obeyed(&set);
