@@ -13,6 +13,12 @@ teardown() {
 	faults_teardown
 }
 
+# A failed test may have left its group, which is empty by now.
+teardown_file() {
+	find /sys/fs/cgroup -maxdepth 2 -name "preforkd-${BATS_RUN_TMPDIR##*/}" \
+		-exec rmdir {} + 2>/dev/null || :
+}
+
 # --- verbs -------------------------------------------------------------------
 
 # replacement_ms SLOT: kills its worker; milliseconds until the next one said
@@ -681,6 +687,90 @@ for i in range(50):
 	is_served
 	assert_equal "$(worker_pids)" "$before"
 	run ! log_has 'signal 13'
+}
+
+# --- memory ------------------------------------------------------------------
+
+oom_score() {
+	cat "/proc/$1/oom_score_adj"
+}
+
+# A start of the daemon with this score.
+with_oom_score() {
+	# shellcheck disable=SC2016 # for the inner shell
+	exec sh -c 'echo "$0" >/proc/self/oom_score_adj; exec "$@"' "$@"
+}
+
+@test "fault 22: the kernel would take workers before their supervisor" {
+	write_echo_config
+	start_watched with_oom_score 50
+	local pid
+	assert_equal "$(oom_score "$SERVER")" 50
+	for pid in $(worker_pids); do
+		assert_equal "$(oom_score "$pid")" 150
+	done
+	# A replacement does not add to that of its forerunner.
+	kill -KILL "$pid"
+	wait_until 5 pids_are_others_than "$pid"
+	wait_until 5 ready_workers_are 2
+	for pid in $(worker_pids); do
+		assert_equal "$(oom_score "$pid")" 150
+	done
+}
+
+@test "fault 22: there is no score above the highest" {
+	write_echo_config
+	start_watched with_oom_score 950
+	assert_equal "$(oom_score "$SERVER")" 950
+	assert_equal "$(oom_score "$(slot_pid 1)")" 1000
+}
+
+# A memory cgroup of version 2 or 1, whichever this machine has: GROUP, and the
+# names of its files.
+make_group() {
+	local name=preforkd-${BATS_RUN_TMPDIR##*/} root=/sys/fs/cgroup
+	if grep -qw memory "$root/cgroup.controllers" 2>/dev/null; then
+		echo +memory >"$root/cgroup.subtree_control"
+		GROUP=$root/$name
+		LIMIT=memory.max USED=memory.current KILLS=memory.events
+	else
+		GROUP=$root/memory/$name
+		LIMIT=memory.limit_in_bytes USED=memory.usage_in_bytes
+		KILLS=memory.oom_control
+	fi
+	mkdir "$GROUP"
+}
+
+within_group() {
+	# shellcheck disable=SC2016 # for the inner shell
+	exec sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$GROUP" "$@"
+}
+
+@test "fault 22: a worker that memory ran out with is replaced" {
+	without_leak_check
+	write_echo_config
+	make_group
+	ulimit -s 65536 # kilobytes that a stack may grow to
+	start_server within_group
+	local victim other
+	victim=$(slot_pid 1)
+	other=$(slot_pid 2)
+	assert_equal "$(wc -l <"$GROUP/cgroup.procs")" 3
+	# Whoever of the two gets the client.
+	rewrite "$victim" overflow
+	rewrite "$other" overflow
+	echo $(($(cat "$GROUP/$USED") + 3000000)) >"$GROUP/$LIMIT"
+	ask
+	wait_until 10 log_has 'killed by signal 9 (KILL) after .* (out of memory?)$'
+	run -0 grep '^oom_kill ' "$GROUP/$KILLS"
+	assert_output "oom_kill 1"
+	echo 1000000000 >"$GROUP/$LIMIT"
+	wait_until 5 ready_workers_are 2
+	assert_equal "$(worker_pids | grep -cxE "$victim|$other")" 1
+	ctl restart # the other one is spoilt, too
+	is_served
+	stop_server
+	rmdir "$GROUP"
 }
 
 # --- as the first process, and in the company of strangers --------------------

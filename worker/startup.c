@@ -21,6 +21,7 @@
 #include "worker/descriptors.h"
 #include "worker/drain.h"
 #include "worker/leave.h"
+#include "worker/oom_score.h"
 #include "worker/orders.h"
 #include "worker/privileges.h"
 #include "worker/sandbox.h"
@@ -137,6 +138,7 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 	take_slot(worker);
 	take_name(worker);
 	crash_watch(worker->name, context->channel_fd);
+	oom_score_raise();
 	if (!open_loop(worker))
 		return failed(1, why, why_size, "set up the event loop");
 	worker->connections.limit = descriptors_limit(context);
