@@ -51,15 +51,15 @@
 	X(busy_us, "busy_microseconds", "", "", "")
 
 /* Of the worker itself, not of one of its services. */
-#define WORKER_COUNTERS(X)                                                    \
-	X(accept_errors, "accept_errors_total",                               \
-	    "Failed accept calls, transient ones left out.")                  \
-	X(resource_pauses, "resource_pauses_total",                           \
-	    "Times a worker paused its listeners because descriptors or "     \
-	    "memory ran out.")                                                \
-	X(stand_backs, "stand_backs_total",                                   \
-	    "Times a worker stood back for siblings with fewer connections.") \
-	X(log_dropped, "log_lines_dropped_total",                             \
+#define WORKER_COUNTERS(X)                                                \
+	X(accept_errors, "accept_errors_total",                           \
+	    "Failed accept calls, transient ones left out.")              \
+	X(resource_pauses, "resource_pauses_total",                       \
+	    "Times a worker paused its listeners because descriptors or " \
+	    "memory ran out.")                                            \
+	X(stand_backs, "stand_backs_total",                               \
+	    "Times a worker left the next connections to its siblings.")  \
+	X(log_dropped, "log_lines_dropped_total",                         \
 	    "Log lines dropped because the destination did not take them.")
 
 /* Upper bounds of session lengths in milliseconds; one more is +Inf. */

@@ -134,6 +134,13 @@ failed(struct listener *listener, int error)
 	accept_pause(worker, NULL, error);
 }
 
+static void
+stand_back(struct accepting *accepting)
+{
+	accepting->standing_back = true;
+	accepting->review = true;
+}
+
 /* After an accept: is it the others' turn? */
 static void
 consider_siblings(struct worker *worker)
@@ -145,10 +152,18 @@ consider_siblings(struct worker *worker)
 		gate_nobody_took(gate);
 		accepting->came_back = false;
 	}
-	if (gate_over(gate, worker->connections.active)) {
-		accepting->standing_back = true;
-		accepting->review = true;
-	}
+	if (gate_over(gate, worker->connections.active))
+		stand_back(accepting);
+}
+
+/* Woken for nothing: a sibling that is awake was faster, and will be with the
+ * next one, too. To wake and sleep again for each costs more than to serve
+ * it, so only as many workers stay awake as there is work for. */
+static void
+woken_in_vain(struct worker *worker)
+{
+	if (gate_has_siblings(&worker->accepting.gate))
+		stand_back(&worker->accepting);
 }
 
 static void
@@ -208,7 +223,11 @@ stream_waiting(struct watch *watch, uint32_t events)
 		worker->accepting.review = true;
 		return;
 	}
-	if (!take_one(listener) || listener->fd == -1)
+	if (!take_one(listener)) {
+		woken_in_vain(worker);
+		return;
+	}
+	if (listener->fd == -1)
 		return;
 	consider_siblings(worker);
 	if (gate_rotate(&worker->accepting.gate))
@@ -360,6 +379,7 @@ review_one(struct listener *listener)
 		arm(listener);
 	else if (!wanted)
 		disarm(listener);
+	listener->worker->accepting.limited |= !may;
 	return may && is_stream(listener);
 }
 
@@ -379,6 +399,7 @@ accept_review(struct worker *worker)
 		timers_start(
 		    &accepting->back, &accepting->back_timer, worker->now_ms);
 	}
+	accepting->limited = false;
 	for (size_t i = 0; i < accepting->n; i++)
 		competes |= review_one(&accepting->listeners[i]);
 	counter_set(&worker->slot->accepting, competes ? 1 : 0);

@@ -96,9 +96,13 @@ make(struct listener *listener, int fd, const struct sockaddr *peer,
 {
 	struct worker *worker = listener->worker;
 	size_t state_size = listener->service->handler->state_size;
-	struct pf_connection *c = calloc(1, sizeof(*c) + state_size);
+	struct pf_connection *c = malloc(sizeof(*c) + state_size);
 
-	if (c == NULL || !peer_set(&c->peer, peer, length)) {
+	if (c == NULL)
+		return NULL;
+	/* Not calloc(3), which in glibc knows no shortcut for small blocks. */
+	memset(c, 0, sizeof(*c) + state_size);
+	if (!peer_set(&c->peer, peer, length)) {
 		free(c);
 		return NULL;
 	}
@@ -279,7 +283,7 @@ bury(struct worker *worker, struct pf_connection *c)
 	counter_add(cause_counter(service->counters, c->cause), 1);
 	service_counters_session(service->counters, length_ms);
 	access_log_write(c, length_ms);
-	worker->accepting.review = true;
+	worker->accepting.review |= worker->accepting.limited;
 	if (c->pending != NULL)
 		buffer_clear(c->pending);
 	free(c->pending);

@@ -3,7 +3,8 @@
  * Fairness between the workers of a pool. The kernel wakes the waiter that
  * registered first, again and again; so a worker with clearly more
  * connections than the mean of its siblings stands back for a moment, and
- * each goes to the end of the queue of waiters every now and then.
+ * each goes to the end of the queue of waiters every now and then. (One that
+ * was woken for nothing stands back, too; see accept.c.)
  *
  * Siblings' slots are hostile memory: numbers are clamped and compared, never
  * used as anything else. A sibling that is stopped or spins does not count,
@@ -69,6 +70,16 @@ gate_over(struct gate *gate, uint64_t own)
 	/* own > mean + 1 + mean / 64, without division */
 	return n > 1 && own > 0 &&
 	    ((own - 1) * n << SLACK_SHIFT) > sum + (sum << SLACK_SHIFT);
+}
+
+bool
+gate_has_siblings(struct gate *gate)
+{
+	for (size_t i = 0; i < gate->n; i++) {
+		if (i != gate->self && competes(gate, i))
+			return true;
+	}
+	return false;
 }
 
 bool

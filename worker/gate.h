@@ -32,6 +32,9 @@ void gate_set_slots(struct gate *gate, uint64_t n_slots);
  * the live siblings. */
 bool gate_over(struct gate *gate, uint64_t own);
 
+/* Whether another live worker competes for the same connections. */
+bool gate_has_siblings(struct gate *gate);
+
 /* True once every few calls, one call an accepted connection: time to go to
  * the end of the kernel's queue of waiters. */
 bool gate_rotate(struct gate *gate);

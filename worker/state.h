@@ -75,8 +75,9 @@ struct connections {
 struct accepting {
 	struct listener *listeners;
 	size_t n;
-	bool standing_back; /* siblings have fewer connections */
+	bool standing_back; /* the siblings shall take what comes next */
 	bool review;	/* something changed: arm and disarm at turn's end */
+	bool limited;	/* a limit keeps a listener waiting for an end */
 	bool poll_once; /* just came back: is anything still queued? */
 	bool came_back; /* this turn answers that */
 	struct gate gate;

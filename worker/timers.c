@@ -13,6 +13,8 @@ void
 timers_init(struct timers *timers)
 {
 	LIST_INIT(&timers->running);
+	timers->soonest = NULL;
+	timers->known = true;
 }
 
 void
@@ -49,6 +51,10 @@ timers_start(struct timer_list *list, struct timer *timer, int64_t now_ms)
 	timer->list = list;
 	timer->deadline_ms = deadline_ms;
 	TAILQ_INSERT_TAIL(&list->queue, timer, entry);
+	struct timers *all = list->timers;
+	if (all->known &&
+	    (all->soonest == NULL || deadline_ms < all->soonest->deadline_ms))
+		all->soonest = timer;
 }
 
 void
@@ -58,6 +64,10 @@ timers_stop(struct timer *timer)
 
 	if (list == NULL)
 		return;
+	if (timer == list->timers->soonest) {
+		list->timers->soonest = NULL;
+		list->timers->known = false;
+	}
 	timer->list = NULL;
 	TAILQ_REMOVE(&list->queue, timer, entry);
 	if (TAILQ_EMPTY(&list->queue))
@@ -66,21 +76,26 @@ timers_stop(struct timer *timer)
 
 /* The timer that expires first of all, or NULL. */
 static struct timer *
-first(const struct timers *timers)
+first(struct timers *timers)
 {
 	struct timer *soonest = NULL;
 	struct timer_list *list;
+
+	if (timers->known)
+		return timers->soonest;
 
 	LIST_FOREACH (list, &timers->running, entry) {
 		struct timer *head = TAILQ_FIRST(&list->queue);
 		if (soonest == NULL || head->deadline_ms < soonest->deadline_ms)
 			soonest = head;
 	}
+	timers->soonest = soonest;
+	timers->known = true;
 	return soonest;
 }
 
 int
-timers_wait_ms(const struct timers *timers, int64_t now_ms)
+timers_wait_ms(struct timers *timers, int64_t now_ms)
 {
 	const struct timer *timer = first(timers);
 
@@ -93,7 +108,7 @@ timers_wait_ms(const struct timers *timers, int64_t now_ms)
 }
 
 int64_t
-timers_late_ms(const struct timers *timers, int64_t now_ms)
+timers_late_ms(struct timers *timers, int64_t now_ms)
 {
 	const struct timer *timer = first(timers);
 

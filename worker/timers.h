@@ -33,6 +33,10 @@ LIST_HEAD(timers_running, timer_list);
 
 struct timers {
 	struct timers_running running;
+	/* The first of all to expire, so that a turn need not look through
+	 * the lists; NULL: none, or not known. */
+	struct timer *soonest;
+	bool known;
 };
 
 void timers_init(struct timers *timers);
@@ -50,10 +54,10 @@ void timers_start(struct timer_list *list, struct timer *timer, int64_t now_ms);
 void timers_stop(struct timer *timer); /* a stopped one is allowed */
 
 /* Milliseconds until the next deadline, 0 when one has passed, -1 for none. */
-int timers_wait_ms(const struct timers *timers, int64_t now_ms);
+int timers_wait_ms(struct timers *timers, int64_t now_ms);
 
 /* By how much the next deadline has been missed; 0 when none has. */
-int64_t timers_late_ms(const struct timers *timers, int64_t now_ms);
+int64_t timers_late_ms(struct timers *timers, int64_t now_ms);
 
 /* Calls EXPIRED for all whose deadline has come. */
 void timers_run(struct timers *timers, int64_t now_ms);
