@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2030,SC2031
 # SPDX-License-Identifier: ISC
 #
-# Starting: in the foreground, detached; the pid file; what is told
-# when it fails; over the leftovers of a crash.
+# Starting: in the foreground, detached; the pid file; what is told when it
+# fails. Over the leftovers of a crash: 57-faults-shutdown.bats.
 
 setup() {
 	load helpers
@@ -67,12 +67,6 @@ write_occupied_config() {
 		handler = echo
 		listen = tcp://127.0.0.1:$OCCUPIED
 	END
-}
-
-# The first TCP port that a service of this file would get, for sure.
-free_port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 is_unlocked() {
@@ -304,70 +298,4 @@ is_unlocked() {
 	: >"$LOG"
 	kill -USR2 "$SERVER"
 	wait_until 5 log_has ': debug: signal .*USR2'
-}
-
-@test "start: at once over the leftovers of kill -9" {
-	local free
-	free=$(free_port)
-	write_config "pid_file = $PID_FILE" <<-END
-		[service echo]
-		handler = echo
-		listen = tcp://127.0.0.1:$free unix:$DIR/echo.sock
-		listen = unixgram:$DIR/dgram.sock
-	END
-	start_server
-	local workers
-	workers=$(descendants "$SERVER")
-	kill -KILL "$SERVER"
-	wait "$SERVER" || :
-	assert_exist "$PID_FILE"
-	assert_exist "$SOCKET"
-	assert_exist "$DIR/echo.sock"
-	for pid in $workers; do
-		wait_gone "$pid" 5
-	done
-	start_server
-	assert_equal "$(cat "$PID_FILE")" "$SERVER"
-	run -0 tcp "$free" <<<"hello"
-	assert_output hello
-	run -0 timeout 5 socat - "unix:$DIR/echo.sock" <<<"hello"
-	assert_output hello
-	stop_server
-	assert_not_exist "$DIR/echo.sock"
-	assert_not_exist "$DIR/dgram.sock"
-}
-
-@test "start: TERM while it starts ends it promptly, with nothing left" {
-	write_echo_config "pid_file = $PID_FILE\nstart_timeout = 20s"
-	without_leak_check
-	timeout 20 "${STOPPED_WORKERS[@]}" "$PREFORKD" -c "$CONFIG" \
-		2>>"$LOG" 3>&- 4>&- &
-	local shell=$!
-	wait_until 10 test -s "$PID_FILE"
-	local pid
-	pid=$(cat "$PID_FILE")
-	wait_until 5 log_has 'worker default/2 .*started'
-	run -1 ctl health
-	assert_output --partial starting
-	kill -TERM "$pid"
-	wait_gone "$pid" 3
-	local status=0
-	wait "$shell" || status=$?
-	assert_equal "$status" 0
-	assert_not_exist "$PID_FILE"
-	assert_not_exist "$SOCKET"
-}
-
-@test "start: TERM at any moment of it leaves nothing behind" {
-	local ms status
-	write_echo_config "pid_file = $PID_FILE"
-	for ms in 01 02 03 05 08 13 20 30; do
-		status=0
-		timeout -s TERM "0.0$ms" "$PREFORKD" -c "$CONFIG" \
-			2>>"$LOG" 3>&- 4>&- || status=$?
-		# 124: timeout had to, whatever the daemon answered.
-		assert_equal "$status" 124
-		assert_not_exist "$PID_FILE"
-		assert_not_exist "$SOCKET"
-	done
 }

@@ -547,29 +547,6 @@ has_title() {
 	done
 }
 
-@test "reload: a stop wins over it" {
-	LOG_ERRORS='reload failed'
-	write_two_pools
-	without_leak_check
-	start_server
-	touch_workers
-	stop_new_workers
-	timeout 20 "$PREFORKCTL" -s "$SOCKET" reload >"$DIR/answer" 2>&1 \
-		3>&- 4>&- &
-	local asking=$! status=0
-	wait_until 5 log_has 'reload begins'
-	kill -TERM "$SERVER"
-	wait_gone "$SERVER" 5
-	wait "$SERVER" || status=$?
-	SERVER=
-	assert_equal "$status" 0
-	wait "$asking" || status=$?
-	assert_equal "$status" 1
-	run -0 cat "$DIR/answer"
-	assert_output --partial "stopping"
-	end_background
-}
-
 # --- nothing grows -----------------------------------------------------------
 
 resident_kib() {

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
 # SPDX-License-Identifier: ISC
 #
-# Stopping: gently, at once, under load, with a worker that does not want to;
-# and that nothing is left behind.
+# Stopping: gently and at once, and that nothing is left behind. At the worst
+# moments: 57-faults-shutdown.bats.
 
 setup() {
 	load helpers
@@ -152,44 +152,7 @@ assert_closed() {
 	assert_stops_within 2
 }
 
-@test "stop: under load nobody who was answered once is cut off" {
-	start_echo_server
-	start_load "$(port echo)"
-	wait_until 10 has_served_some
-	kill -TERM "$SERVER"
-	assert_stops_within 5
-	run -0 end_load
-	assert_output --regexp '^good=[1-9][0-9]+ .* broken=0$'
-}
-
-has_served_some() {
-	[ "$(counter echo accepted)" -gt 50 ]
-}
-
 # --- at once -----------------------------------------------------------------
-
-@test "stop: a second TERM does not wait for clients" {
-	DRAIN_TIMEOUT=30s
-	start_echo_server
-	local fd
-	hold fd "$(port echo)"
-	echoes "$fd"
-	kill -TERM "$SERVER"
-	wait_until 5 log_has 'no longer accepting'
-	kill -0 "$SERVER"
-	echoes "$fd"
-	kill -TERM "$SERVER"
-	assert_closed "$fd"
-	assert_stops_within 2
-}
-
-@test "stop: a second INT during drain_delay ends it, too" {
-	start_echo_server "drain_delay = 30s"
-	kill -INT "$SERVER"
-	wait_until 5 log_has ': stopping$'
-	kill -INT "$SERVER"
-	assert_stops_within 2
-}
 
 @test "stop: QUIT does not wait for clients" {
 	DRAIN_TIMEOUT=30s
@@ -227,38 +190,7 @@ has_served_some() {
 	assert_stops_within 2
 }
 
-@test "stop: the workers' own INT is the terminal's, and ignored" {
-	write_echo_config
-	# A process group of its own, as a shell with job control makes.
-	setsid "$PREFORKD" -c "$CONFIG" 2>>"$LOG" </dev/null 3>&- 4>&- &
-	SERVER=$!
-	wait_until 20 server_ready_or_gone
-	mapfile -t WORKERS < <(worker_pids)
-	assert_equal "$(ps -o pgid= -p "${WORKERS[0]}" | tr -d ' ')" "$SERVER"
-	kill -INT -- "-$SERVER"
-	assert_stops_within 3
-	run ! log_has 'killed by signal'
-	run ! log_has 'at once'
-}
-
-# --- workers that do not go --------------------------------------------------
-
-@test "stop: a stopped worker is killed after its time" {
-	DRAIN_TIMEOUT=500ms
-	start_echo_server
-	kill -STOP "${WORKERS[0]}"
-	kill -TERM "$SERVER"
-	assert_stops_within 4
-	log_has "(pid ${WORKERS[0]}) killed by signal 9"
-	run ! log_has "(pid ${WORKERS[1]}) killed"
-}
-
-@test "stop: a stopped worker does not hold up QUIT for long" {
-	start_echo_server
-	kill -STOP "${WORKERS[@]}"
-	kill -QUIT "$SERVER"
-	assert_stops_within 4
-}
+# --- generations -------------------------------------------------------------
 
 @test "stop: generations that still drain are waited for, and ended" {
 	DRAIN_TIMEOUT=1s
@@ -272,20 +204,6 @@ has_served_some() {
 	echoes "$fd"
 	assert_closed "$fd"
 	assert_stops_within 4
-}
-
-@test "stop: while a worker waits to be started again" {
-	start_echo_server
-	local pid
-	for _ in 1 2 3 4 5; do
-		wait_until 5 ready_workers_are 2
-		pid=$(worker_pid 1)
-		kill -KILL "$pid"
-		wait_until 5 log_has "(pid $pid) killed"
-	done
-	mapfile -t WORKERS < <(worker_pids)
-	kill -TERM "$SERVER"
-	assert_stops_within 2
 }
 
 # --- drain and resume --------------------------------------------------------

@@ -728,13 +728,13 @@ with_oom_score() {
 # A memory cgroup of version 2 or 1, whichever this machine has: GROUP, and the
 # names of its files.
 make_group() {
-	local name=preforkd-${BATS_RUN_TMPDIR##*/} root=/sys/fs/cgroup
-	if grep -qw memory "$root/cgroup.controllers" 2>/dev/null; then
-		echo +memory >"$root/cgroup.subtree_control"
-		GROUP=$root/$name
+	local name=preforkd-${BATS_RUN_TMPDIR##*/} top=/sys/fs/cgroup
+	if grep -qw memory "$top/cgroup.controllers" 2>/dev/null; then
+		echo +memory >"$top/cgroup.subtree_control"
+		GROUP=$top/$name
 		LIMIT=memory.max USED=memory.current KILLS=memory.events
 	else
-		GROUP=$root/memory/$name
+		GROUP=$top/memory/$name
 		LIMIT=memory.limit_in_bytes USED=memory.usage_in_bytes
 		KILLS=memory.oom_control
 	fi
