@@ -20,8 +20,11 @@ faults_setup() {
 }
 
 faults_teardown() {
-	[ -z "$SERVER" ] || [ -z "$BASELINE_WORKERS" ] || assert_baseline
-	common_teardown
+	local failed=0
+	[ -z "$SERVER" ] || [ -z "$BASELINE_WORKERS" ] || assert_baseline ||
+		failed=1
+	common_teardown || failed=1
+	return "$failed"
 }
 
 # Starts the daemon as start_server does and remembers how it is then.
@@ -44,14 +47,14 @@ take_baseline() {
 }
 
 assert_baseline() {
-	wait_until 15 answers_health
-	wait_until 15 ready_workers_are "$BASELINE_WORKERS"
+	wait_until 15 answers_health || return 1
+	wait_until 15 ready_workers_are "$BASELINE_WORKERS" || return 1
 	# A client that has just gone is still in the books for a moment.
 	wait_until 10 descriptors_are_at_baseline || {
 		tell_descriptors >&2
 		return 1
 	}
-	wait_until 10 processes_are_at_baseline
+	wait_until 10 processes_are_at_baseline || return 1
 	is_sanitized || assert_memory
 }
 

@@ -19,7 +19,8 @@ load_libraries() {
 	bats_load_library bats-file
 }
 
-# Every test file calls these two from its setup() and teardown().
+# Every test file calls this and common_teardown from its setup() and
+# teardown().
 common_setup() {
 	load_libraries
 	DIR=$BATS_TEST_TMPDIR
@@ -33,16 +34,20 @@ common_setup() {
 	ulimit -c 0
 }
 
+#
+# bats looks only at the status of teardown() as a whole, nothing in it ends
+# the test by failing: each check here counts by itself.
 common_teardown() {
-	local pid
+	local pid failed=0
 	for pid in "${HELPERS[@]}"; do
 		kill "$pid" 2>/dev/null || :
 		wait "$pid" 2>/dev/null || :
 	done
-	[ -z "$SERVER" ] || stop_server
+	[ -z "$SERVER" ] || stop_server || failed=1
 	# No daemon of this test is left, known to it or not.
-	run ! pgrep -f "supervisor \\[$DIR/"
-	check_log
+	run ! pgrep -f "supervisor \\[$DIR/" || failed=1
+	check_log || failed=1
+	return "$failed"
 }
 
 is_sanitized() {
@@ -138,14 +143,14 @@ stop_server() {
 	local status=0 pids
 	pids=$(descendants "$SERVER")
 	kill -TERM "$SERVER" 2>/dev/null || :
-	wait_gone "$SERVER" 15
+	wait_gone "$SERVER" 15 || return 1
 	wait "$SERVER" || status=$?
 	SERVER=
-	assert_equal "$status" "$STATUS_WANTED"
-	assert_not_exist "$SOCKET"
+	assert_equal "$status" "$STATUS_WANTED" || return 1
+	assert_not_exist "$SOCKET" || return 1
 	local pid
 	for pid in $pids; do
-		wait_until 5 is_gone "$pid"
+		wait_until 5 is_gone "$pid" || return 1
 	done
 }
 
@@ -165,7 +170,7 @@ descendants() {
 # a test that provokes errors names them: LOG_ERRORS=regex.
 check_log() {
 	[ -f "$LOG" ] || return 0
-	run ! grep -E 'Sanitizer|runtime error:' "$LOG"
+	run ! grep -E 'Sanitizer|runtime error:' "$LOG" || return 1
 	if [ -n "${LOG_ERRORS-}" ]; then
 		run ! grep -vE "$LOG_ERRORS" <(grep ': error: ' "$LOG")
 	else
