@@ -91,6 +91,14 @@ log_to_fd(int fd)
 }
 
 void
+log_replace_stderr(int fd)
+{
+	(void)dup2(fd, STDERR_FILENO);
+	close(fd);
+	state.is_socket = is_socket(STDERR_FILENO);
+}
+
+void
 log_to_syslog(void)
 {
 	close_destination();

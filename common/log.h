@@ -39,6 +39,10 @@ void log_to_syslog(void);
  * where that is allowed, so that their other users notice nothing. */
 void log_to_fd(int fd);
 
+/* For a log on standard error: that is FD from now on, which is closed, so
+ * that there is one descriptor as before. */
+void log_replace_stderr(int fd);
+
 /* The descriptor the log writes to, or -1 for syslog. Still log's. */
 int log_fd(void);
 

@@ -55,7 +55,9 @@ obey_log(struct worker *worker, const struct message_log *order, int fd)
 		obey_access_log(worker, order, fd);
 		return;
 	}
-	if (fd != -1)
+	if (fd != -1 && log_fd() == STDERR_FILENO)
+		log_replace_stderr(fd);
+	else if (fd != -1)
 		log_to_fd(fd);
 	else if (log_fd() != -1)
 		log_to_syslog();
