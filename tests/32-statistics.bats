@@ -192,6 +192,8 @@ s.close()"
 	tcp "$(port echo)" </dev/null
 	python "
 s = connect($(port echo))
+s.sendall(b'x')
+s.recv(1)
 time.sleep(0.3)
 s.close()"
 	wait_until 5 counter_is echo closed_done 2
