@@ -1,0 +1,584 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# What docs/faults.md promises to users, each promise with one test.
+
+setup() {
+	load faults
+	faults_setup
+}
+
+teardown() {
+	faults_teardown
+}
+
+# --- verbs -------------------------------------------------------------------
+
+has_served() {
+	[ "$(counter echo accepted)" -ge "$1" ]
+}
+
+# Load goes on until so many more connections were served.
+serve_some_more() {
+	wait_until 10 has_served $(($(counter echo accepted) + ${1:-30}))
+}
+
+# A change that only new workers can take up, another one each time.
+touch_workers() {
+	if grep -q '^nodelay = yes' "$CONFIG"; then
+		set_setting nodelay no
+	else
+		set_setting nodelay yes
+	fi
+}
+
+assert_no_loss() {
+	run -0 end_load
+	assert_output --partial "refused=0 unanswered=0 broken=0"
+	run ! grep -q '^good=0 ' "$DIR/load"
+}
+
+# hold_many N PORT: connections that have had an echo; descriptors in HELD.
+hold_many() {
+	local fd i
+	HELD=()
+	for ((i = 0; i < $1; i++)); do
+		hold fd "$2"
+		HELD+=("$fd")
+		echoes "$fd"
+	done
+}
+
+n_echoing() {
+	local fd n=0
+	for fd in "${HELD[@]}"; do
+		if echoes "$fd"; then n=$((n + 1)); fi
+	done
+	echo "$n"
+}
+
+release_all() {
+	local fd
+	for fd in "${HELD[@]}"; do
+		release "$fd"
+	done
+	HELD=()
+}
+
+# queue_many N PORT: connections with a question each; nobody accepts them yet.
+queue_many() {
+	local fd i
+	QUEUED=()
+	for ((i = 0; i < $1; i++)); do
+		hold fd "$2"
+		echo "question $i" >&"$fd"
+		QUEUED+=("$fd")
+	done
+}
+
+assert_queued_are_answered() {
+	local i answer
+	for i in "${!QUEUED[@]}"; do
+		read -rt 10 answer <&"${QUEUED[i]}"
+		assert_equal "$answer" "question $i"
+		release "${QUEUED[i]}"
+	done
+}
+
+connections_of() {
+	ctl_json workers | jq --argjson p "$1" \
+		'.[] | select(.pid == $p) | .connections'
+}
+
+# slot_is_replaced SLOT PID: another one than PID is ready there.
+slot_is_replaced() {
+	local pid
+	pid=$(slot_pid "$1")
+	[ -n "$pid" ] && [ "$pid" != "$2" ]
+}
+
+# Milliseconds of a log line's stamp.
+stamp_ms() {
+	date -d "$(grep -m1 -- "$1" "$LOG" | cut -d' ' -f1)" +%s%3N
+}
+
+# replacement_ms SLOT: kills its worker; milliseconds until the next one said
+# READY, by the stamp of the daemon's line.
+replacement_ms() {
+	local victim start
+	victim=$(slot_pid "$1")
+	start=${EPOCHREALTIME/[.,]/}
+	kill -KILL "$victim"
+	wait_until 10 slot_is_replaced "$1" "$victim"
+	echo $(($(stamp_ms "default/$1 (pid $(slot_pid "$1")) ready") -
+		start / 1000))
+}
+
+# kill_young SLOT N: each time as soon as it is ready, N times.
+kill_young() {
+	local pid i
+	for ((i = 0; i < $2; i++)); do
+		wait_until 10 slot_is_ready "$1"
+		pid=$(slot_pid "$1")
+		kill -KILL "$pid"
+		wait_until 10 log_has "(pid $pid) killed by signal"
+	done
+}
+
+back_offs() {
+	sed -n "s/.*: worker default\/$1 starts again in \(.*\) ms\$/\1/p" \
+		"$LOG" | tr '\n' ' '
+}
+
+is_traced() {
+	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
+}
+
+state_of() {
+	awk '/^State:/ { print $2 }' "/proc/$1/status"
+}
+
+reload_is_waiting() {
+	local pid
+	for pid in $(descendants "$SERVER"); do
+		[ "$(state_of "$pid")" != t ] || return 0
+		[ "$(state_of "$pid")" != T ] || [ "$pid" = "$1" ] || return 0
+	done
+	return 1
+}
+
+# median_stats_ms N: of so many calls of preforkctl stats, each of which is
+# answered. Milliseconds.
+median_stats_ms() {
+	timeout 60 python3 -c '
+import subprocess, sys, time
+took = []
+for i in range(int(sys.argv[1])):
+    start = time.monotonic()
+    subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
+    took.append(time.monotonic() - start)
+    time.sleep(0.01)
+took.sort()
+print("%.0f" % (took[len(took) // 2] * 1000))
+' "$1" "$PREFORKCTL" -s "$SOCKET" stats
+}
+
+# Twenty clients of the control socket that are as rude as can be, for as long
+# as the test lasts: half a command, requests without reading a reply, events
+# that nobody reads, and one that comes and goes.
+start_rude_clients() {
+	background timeout 50 python3 -c '
+import socket, sys, time
+path = sys.argv[1]
+held = []
+def connect(data):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    s.setblocking(False)
+    held.append(s)
+    try:
+        while data:
+            data = data[s.send(data):]
+    except BlockingIOError:
+        pass
+def renew():
+    while held:
+        held.pop().close()
+    for i in range(8):
+        connect(b"stat")
+    for i in range(8):
+        connect(b"stats\nconnections\n" * 2000)
+    for i in range(4):
+        connect(b"events\n")
+end = time.monotonic()
+while True:
+    if time.monotonic() >= end:
+        renew()
+        open(sys.argv[2], "w").close()
+        end = time.monotonic() + 3
+    try:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        s.close()
+    except OSError:
+        pass
+    time.sleep(0.02)
+' "$SOCKET" "$DIR/rude"
+	wait_until 10 test -e "$DIR/rude"
+}
+
+port_is_free() {
+	[ -z "$(ss -Hltun "sport = :$1")" ]
+}
+
+# write_bad_file N: what can be wrong with the file, one thing at a time.
+write_bad_file() {
+	case $1 in
+	0) : >"$CONFIG" ;;
+	1) head -c 4000 /dev/urandom >"$CONFIG" ;;
+	2) sed -i 's/^handler = .*/handler = ecko/' "$CONFIG" ;;
+	3) sed -i 's/^workers = .*/workers = many/' "$CONFIG" ;;
+	4) sed -i "s/^listen = .*/listen = tcp:\/\/127.0.0.1:$BUSY/" "$CONFIG" ;;
+	5) sed -i 's/^listen = .*/listen = tcp:\/\/192.0.2.1:7/' "$CONFIG" ;;
+	6) printf 'a\0b' >>"$CONFIG" ;;
+	7) truncate -s -20 "$CONFIG" ;;
+	8) rm "$CONFIG" && mkdir "$CONFIG" ;;
+	9) rm "$CONFIG" ;;
+	*) return 1 ;;
+	esac
+}
+
+failed_reloads_are() {
+	[ "$(ctl_json status | jq .failed_reloads)" = "$1" ]
+}
+
+# Each of its kind and a file that names the daemon.
+write_config_of_all_kinds() {
+	write_config "pid_file = $DIR/pid" <<-END
+		[service echo]
+		handler = echo
+		nodelay = yes
+		listen = tcp://127.0.0.1:0 tcp://[::1]:0 udp://127.0.0.1:0
+		listen = unix:$DIR/echo.sock unixgram:$DIR/dgram.sock
+	END
+}
+
+# use_ports: from now on those that the kernel has chosen are asked for.
+use_ports() {
+	PORTS=("$(port echo 1)" "$(port echo 2)" "$(port echo 3)")
+	sed -i "s|tcp://127.0.0.1:0|tcp://127.0.0.1:${PORTS[0]}|
+		s|tcp://\[::1\]:0|tcp://[::1]:${PORTS[1]}|
+		s|udp://127.0.0.1:0|udp://127.0.0.1:${PORTS[2]}|" "$CONFIG"
+}
+
+all_kinds_answer() {
+	local address
+	for address in "tcp:127.0.0.1:${PORTS[0]}" "tcp:[::1]:${PORTS[1]}" \
+		"udp:127.0.0.1:${PORTS[2]}" "unix:$DIR/echo.sock"; do
+		run -0 timeout 10 socat -t 1 - "$address" <<<hello
+		assert_output hello
+	done
+	run -0 timeout 10 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("")
+s.sendto(b"hello", sys.argv[1])
+print(s.recv(100).decode())' "$DIR/dgram.sock"
+	assert_output hello
+}
+
+nobody_listens() {
+	local port
+	for port in "${PORTS[@]}"; do
+		port_is_free "$port" || return 1
+	done
+	! timeout 5 socat -u - "unix:$DIR/echo.sock" </dev/null &&
+		! timeout 5 socat -u - "unix-sendto:$DIR/dgram.sock" <<<x
+} 2>/dev/null
+
+all_are_gone() {
+	local pid
+	for pid in $1; do
+		is_gone "$pid" || return 1
+	done
+}
+
+# A sanitizer reports the signal that a test has sent.
+forget_report() {
+	if is_sanitized; then
+		sed -i '/Sanitizer/d' "$LOG"
+	fi
+}
+
+# limit_descriptors N PID: of a worker; only its own user may, or a better root
+# than that of a container.
+limit_descriptors() {
+	setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		prlimit --nofile="$1:" -p "$2"
+}
+
+# Everything at once that a server of ours has to get over.
+commit_all_faults() {
+	local pids
+	mapfile -t pids < <(worker_pids)
+	kill -KILL "${pids[0]}"
+	touch_workers
+	ctl reload
+	mapfile -t pids < <(worker_pids)
+	# Out of descriptors, for a moment.
+	limit_descriptors 12 "${pids[0]}"
+	timeout 10 python3 -c '
+import socket, struct, sys
+port, control = int(sys.argv[1]), sys.argv[2]
+held = [socket.create_connection(("127.0.0.1", port), 5) for i in range(40)]
+for i, s in enumerate(held):
+    s.sendall(b"x" * 1000)
+    if i % 2:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+            struct.pack("ii", 1, 0))
+    s.close()
+for words in (b"stat", b"\0\n", b"x" * 5000, b"stats\n" * 50, b"events\n"):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(control)
+    s.send(words)
+    s.close()
+' "$(port echo)" "$SOCKET"
+	limit_descriptors 4096 "${pids[0]}"
+	echo nonsense >>"$CONFIG"
+	run ! ctl reload
+	sed -i '$d' "$CONFIG"
+	ctl workers default +1
+	ctl workers default -1
+	wait_until 10 ctl health
+}
+
+# --- the promises ------------------------------------------------------------
+
+@test "promise: a reload loses no connection" {
+	write_echo_config
+	echo "nodelay = yes" >>"$CONFIG"
+	start_watched
+	local round before fd
+	hold fd "$(port echo)"
+	echoes "$fd"
+	start_load "$(port echo)"
+	serve_some_more
+	for round in 1 2 3; do
+		before=$(worker_pids)
+		touch_workers
+		run -0 ctl reload
+		assert [ "$(worker_pids)" != "$before" ]
+		serve_some_more
+	done
+	# Nor does a client that was there before them all.
+	echoes "$fd"
+	release "$fd"
+	assert_no_loss
+}
+
+@test "promise: a killed worker loses only its own, queued ones survive" {
+	write_echo_config
+	start_watched
+	local pids lost
+	mapfile -t pids < <(worker_pids)
+	hold_many 10 "$(port echo)"
+	lost=$(connections_of "${pids[0]}")
+	assert [ "$lost" -gt 0 ]
+	assert [ "$lost" -lt 10 ]
+	kill -STOP "${pids[@]}"
+	queue_many 6 "$(port echo)"
+	kill -KILL "${pids[0]}"
+	kill -CONT "${pids[1]}"
+	assert_queued_are_answered
+	assert_equal "$(n_echoing)" $((10 - lost))
+	assert_equal "$(counter echo closed_lost)" "$lost"
+	release_all
+}
+
+@test "promise: the replacement is there within 200 ms, later with back-off" {
+	write_echo_config "" "workers = 5"
+	start_watched
+	local slot took
+	# The machine may be busy with others: the best of four counts.
+	for slot in 1 2 3 4; do
+		took=$(replacement_ms "$slot")
+		[ "$took" -ge 200 ] || break
+	done
+	assert [ "$took" -lt 200 ]
+	# Who dies young again and again waits longer each time.
+	kill_young 5 4
+	wait_until 5 ready_workers_are 5
+	assert_equal "$(back_offs 5)" "100 200 400 "
+}
+
+@test "promise: the supervisor never blocks, stats come within 50 ms" {
+	LOG_ERRORS='cannot start worker default/2|reload failed'
+	write_config "" "" <<-END
+		[pool second]
+		workers = 1
+		sandbox = $(sandbox_default)
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+		[service hello]
+		handler = hello
+		pool = second
+		greeting = one
+		listen = tcp://127.0.0.1:0
+	END
+	start_watched
+	local stopped median reloading limit=50
+	# A sanitized program on a busy machine is another matter.
+	if is_sanitized; then limit=250; fi
+	stopped=$(slot_pid 1)
+	hold_many 4 "$(port echo)"
+	kill -STOP "$stopped"
+	# From now on a new worker stops before it is ready, and after the
+	# first there is none: forks fail.
+	background strace -f -qq -o /dev/null -p "$SERVER" \
+		-e inject=close_range:signal=STOP \
+		-e inject=clone,clone3:error=EAGAIN:when=2+
+	wait_until 10 is_traced "$SERVER"
+	set_setting greeting two
+	ctl reload >"$DIR/reload" 2>&1 &
+	reloading=$!
+	wait_until 10 reload_is_waiting "$stopped"
+	kill -KILL "$(slot_pid 2)"
+	wait_until 10 log_has 'cannot start worker default/2'
+	start_rude_clients
+	median=$(median_stats_ms 40)
+	echo "median: $median ms"
+	assert [ "$median" -lt "$limit" ]
+	# All of it was still so: the reload waits, the worker is stopped.
+	kill -0 "$reloading"
+	assert_equal "$(state_of "$stopped")" T
+	# The end of the bad day.
+	end_background
+	HELPERS=("${HELPERS[0]}")
+	end_background
+	HELPERS=()
+	wait_until 5 eval '! is_traced "$SERVER"'
+	local pid
+	for pid in $(descendants "$SERVER"); do kill -CONT "$pid"; done
+	wait "$reloading"
+	release_all
+}
+
+@test "promise: a bad configuration never stops a running server" {
+	LOG_ERRORS='reload failed|preforkd.ini|cannot (read|listen|open)|192.0.2.1|127.0.0.1'
+	write_echo_config
+	set_setting log_level info
+	start_watched
+	local bad workers
+	cp "$CONFIG" "$DIR/good"
+	workers=$(worker_pids)
+	# Somebody else has this one.
+	background socat tcp-listen:0,bind=127.0.0.1,fork system:true
+	wait_until 5 eval 'BUSY=$(ss -Hltnp "src 127.0.0.1" |
+		sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=${HELPERS[0]},.*/\1/p")
+		test -n "$BUSY"'
+	start_load "$(port echo)"
+	serve_some_more
+	for bad in 0 1 2 3 4 5 6 7 8 9; do
+		cp "$DIR/good" "$CONFIG"
+		write_bad_file "$bad"
+		run ! ctl reload
+		kill -HUP "$SERVER"
+		wait_until 5 failed_reloads_are $((2 * (bad + 1)))
+		rm -rf "$CONFIG"
+	done
+	assert_equal "$(worker_pids)" "$workers"
+	serve_some_more
+	assert_no_loss
+	cp "$DIR/good" "$CONFIG"
+	run -0 ctl reload
+}
+
+@test "promise: with the supervisor goes everything, listeners within 1 s" {
+	write_config_of_all_kinds
+	set_setting drain_timeout 2s
+	start_server
+	local fd workers
+	use_ports
+	workers=$(worker_pids)
+	hold fd "${PORTS[0]}"
+	echoes "$fd"
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+	SERVER=
+	wait_until 1 nobody_listens
+	# A client is served to the end of its time, not longer.
+	echoes "$fd"
+	wait_until 3 all_are_gone "$workers"
+	run ! echoes "$fd"
+	release "$fd"
+}
+
+@test "promise: descriptors, memory, processes return to their baseline" {
+	LOG_ERRORS='reload failed|preforkd.ini'
+	write_echo_config
+	echo "nodelay = yes" >>"$CONFIG"
+	start_watched
+	local round
+	for round in 1 2 3 4 5; do
+		commit_all_faults
+	done
+	assert_baseline
+}
+
+@test "promise: nothing amplifies over UDP" {
+	local handler handlers="echo hello daytime time upper discard"
+	write_config <<-END
+		$(for handler in $handlers; do
+			echo "[service $handler]"
+			echo "handler = $handler"
+			echo "listen = udp://127.0.0.1:0"
+		done)
+	END
+	start_watched
+	for handler in $handlers; do
+		timeout 20 python3 -c '
+import random, socket, sys
+to = ("127.0.0.1", int(sys.argv[1]))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+last = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in (0, 1, 3, 4, 5, 10, 24, 25, 30, 100, 1472, 9000):
+    s.sendto(b"x" * n, to)
+    # One datagram after the other: what has come back is its answer.
+    s.settimeout(0.1)
+    got = 0
+    try:
+        while True:
+            got += len(s.recv(65536))
+    except socket.timeout:
+        pass
+    assert got <= n, (n, got)
+' "$(port "$handler")"
+		assert [ "$(counter "$handler" datagrams_in)" = 12 ]
+		assert [ "$(counter "$handler" bytes_out)" -le \
+			"$(counter "$handler" bytes_in)" ]
+	done
+	# The short ones were not answered, and it is told why.
+	assert [ "$(counter daytime dropped_larger)" -ge 4 ]
+	# A forged question of another service is answered by nobody.
+	timeout 10 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.%d.%d" % (100 + int(sys.argv[2]) % 100,
+    1 + int(sys.argv[2]) // 100 % 250), 2049))
+s.sendto(b"x" * 100, ("127.0.0.1", int(sys.argv[1])))
+s.settimeout(0.3)
+try:
+    s.recv(1000)
+    sys.exit(1)
+except socket.timeout:
+    pass' "$(port echo)" "$$"
+	assert_equal "$(counter echo dropped_source)" 1
+}
+
+@test "promise: nothing is left after TERM, and a crash leaves no obstacle" {
+	local before
+	write_config_of_all_kinds
+	start_server
+	use_ports
+	all_kinds_answer
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+	assert_exist "$DIR/echo.sock"
+	assert_exist "$DIR/dgram.sock"
+	assert_exist "$DIR/pid"
+	assert_exist "$SOCKET"
+	# Whatever lies there: the next one starts, on the same addresses.
+	start_watched
+	all_kinds_answer
+	assert_equal "$(cat "$DIR/pid")" "$SERVER"
+	assert_baseline
+	BASELINE_WORKERS=
+	stop_server
+	run ! pgrep -f "$DIR/preforkd.ini"
+	nobody_listens
+	run -0 find "$DIR" -mindepth 1 ! -name log ! -name out \
+		! -name preforkd.ini
+	assert_output ""
+}
