@@ -28,6 +28,45 @@ slot_at(void *region, size_t size, size_t number)
 }
 
 static void
+counter_look(uint64_t *seen, uint64_t value)
+{
+	if (value > *seen && value <= COUNTER_MAX)
+		*seen = value;
+}
+
+static void
+gauge_look(uint64_t *seen, uint64_t value)
+{
+	if (value <= GAUGE_MAX)
+		*seen = value;
+}
+
+static void
+words_look(uint64_t *seen, const uint64_t *from, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / sizeof(*seen); i++)
+		counter_look(&seen[i], counter_get(&from[i]));
+}
+
+void
+slot_look(struct slot *seen, const struct slot *slot, size_t n_services)
+{
+	/* A heartbeat is only ever compared with the one before. */
+	seen->turns = counter_get(&slot->turns);
+	seen->turn_since_ms = counter_get(&slot->turn_since_ms);
+	gauge_look(&seen->active, counter_get(&slot->active));
+	words_look((uint64_t *)&seen->worker, (const uint64_t *)&slot->worker,
+	    sizeof(seen->worker));
+	for (size_t i = 0; i < n_services; i++) {
+		struct slot_service *into = &seen->services[i];
+		const struct slot_service *from = &slot->services[i];
+		gauge_look(&into->active, counter_get(&from->active));
+		words_look((uint64_t *)&into->counters,
+		    (const uint64_t *)&from->counters, sizeof(into->counters));
+	}
+}
+
+static void
 words_add(uint64_t *into, const uint64_t *from, size_t bytes)
 {
 	for (size_t i = 0; i < bytes / sizeof(*into); i++)

@@ -106,6 +106,15 @@ size_t slot_size(size_t n_services);
 /* The slot with NUMBER (from 0) in a region of slots of SIZE bytes each. */
 struct slot *slot_at(void *region, size_t size, size_t number);
 
+/* More of anything than there can be: 2^53, which a double still tells apart,
+ * and the connections of one process. */
+#define COUNTER_MAX ((uint64_t)1 << 53)
+#define GAUGE_MAX   ((uint64_t)1 << 24)
+
+/* Brings SEEN, which is private, up to date with a slot of N services, which
+ * is not: a counter only grows, and what cannot be is left as it was. */
+void slot_look(struct slot *seen, const struct slot *slot, size_t n_services);
+
 /* One writer each: relaxed atomics, so that a reader never sees half a word.
  * No lock, no fence. */
 static inline uint64_t
@@ -126,7 +135,7 @@ counter_add(uint64_t *counter, uint64_t n)
 	counter_set(counter, *counter + n);
 }
 
-/* Adds FROM (shared memory) to the private INTO. */
+/* Adds FROM to INTO, both private. */
 void service_counters_add(
     struct service_counters *into, const struct service_counters *from);
 void worker_counters_add(

@@ -120,6 +120,14 @@ map_region(struct generation *generation)
 		return false;
 	}
 	madvise(generation->region, generation->region_size, MADV_DONTFORK);
+	generation->seen =
+	    mmap(NULL, generation->region_size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (generation->seen == MAP_FAILED) {
+		generation->seen = NULL;
+		return false;
+	}
+	madvise(generation->seen, generation->region_size, MADV_DONTFORK);
 	return true;
 }
 
@@ -187,6 +195,8 @@ generation_free(struct generation *generation)
 	release_listeners(generation);
 	if (generation->region != NULL)
 		munmap(generation->region, generation->region_size);
+	if (generation->seen != NULL)
+		munmap(generation->seen, generation->region_size);
 	free(generation->services);
 	free(generation->listeners);
 	free(generation->worker_listeners);

@@ -39,6 +39,7 @@ struct generation {
 	uint16_t *udp_ports;
 	size_t n_udp_ports;
 	void *region; /* WORKERS_MAX slots, shared with the workers */
+	void *seen;   /* the same, private: worker_handle_slot() */
 	size_t region_size, slot_size;
 	struct worker_handle workers[WORKERS_MAX]; /* by slot - 1 */
 	size_t n_slots;	  /* slots that were ever used */

@@ -44,11 +44,27 @@ worker_handle_name(const struct worker_handle *worker, char *buf, size_t size)
 	return buf;
 }
 
-struct slot *
-worker_handle_slot(const struct worker_handle *worker)
+static struct slot *
+own_page(const struct worker_handle *worker)
 {
 	return slot_at(worker->generation->region,
 	    worker->generation->slot_size, worker->slot - 1);
+}
+
+static struct slot *
+private_copy(const struct worker_handle *worker)
+{
+	return slot_at(worker->generation->seen, worker->generation->slot_size,
+	    worker->slot - 1);
+}
+
+const struct slot *
+worker_handle_slot(const struct worker_handle *worker)
+{
+	struct slot *seen = private_copy(worker);
+
+	slot_look(seen, own_page(worker), worker->generation->n_services);
+	return seen;
 }
 
 static void
@@ -231,7 +247,8 @@ fork_with_region(const struct generation *generation)
 static void
 clear_slot(struct worker_handle *worker)
 {
-	memset(worker_handle_slot(worker), 0, worker->generation->slot_size);
+	memset(own_page(worker), 0, worker->generation->slot_size);
+	memset(private_copy(worker), 0, worker->generation->slot_size);
 }
 
 /* Becomes the parent of PID; false when that cannot be watched over. */

@@ -83,7 +83,8 @@ void worker_handle_ended(struct worker_handle *worker, int status);
 char *
 worker_handle_name(const struct worker_handle *worker, char *buf, size_t size);
 
-/* Its page of counters: hostile numbers. */
-struct slot *worker_handle_slot(const struct worker_handle *worker);
+/* What it has counted so far, as far as that can be: a private copy of its
+ * page, which nobody else in the supervisor reads. */
+const struct slot *worker_handle_slot(const struct worker_handle *worker);
 
 #endif

@@ -70,6 +70,78 @@ slots_are_whole_pages_that_do_not_overlap(void **state)
 	}
 }
 
+/* Two slots of one service, in memory of their own. */
+static struct slot *
+new_slot(void)
+{
+	static char memory[2][sizeof(struct slot) + sizeof(struct slot_service)]
+	    __attribute__((aligned(64)));
+	static int next;
+	struct slot *slot = (void *)memory[next++ % 2];
+
+	memset(slot, 0, sizeof(memory[0]));
+	return slot;
+}
+
+static void
+a_look_takes_what_has_grown(void **state)
+{
+	struct slot *slot = new_slot(), *seen = new_slot();
+
+	(void)state;
+	slot->active = 3;
+	slot->turns = 17;
+	slot->turn_since_ms = 170;
+	slot->worker.stand_backs = 4;
+	slot->services[0].active = 2;
+	slot->services[0].counters.accepted = 5;
+	slot->services[0].counters.session_ms = COUNTER_MAX;
+	slot_look(seen, slot, 1);
+	assert_memory_equal(seen, slot, sizeof(*slot));
+	assert_memory_equal(&seen->services[0], &slot->services[0],
+	    sizeof(struct slot_service));
+	slot->active = 1; /* a gauge may fall */
+	slot_look(seen, slot, 1);
+	assert_int_equal(seen->active, 1);
+}
+
+static void
+a_look_leaves_what_cannot_be(void **state)
+{
+	struct slot *slot = new_slot(), *seen = new_slot();
+	static const uint64_t wrong[] = { 0, 4, COUNTER_MAX + 1, INT64_MAX,
+		UINT64_MAX };
+
+	(void)state;
+	slot->active = 3;
+	slot->worker.stand_backs = 5;
+	slot->services[0].active = 2;
+	slot->services[0].counters.accepted = 5;
+	slot_look(seen, slot, 1);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		slot->worker.stand_backs = wrong[i];
+		slot->services[0].counters.accepted = wrong[i];
+		slot_look(seen, slot, 1);
+		assert_int_equal(seen->worker.stand_backs, 5);
+		assert_int_equal(seen->services[0].counters.accepted, 5);
+	}
+	slot->active = slot->services[0].active = GAUGE_MAX + 1;
+	slot_look(seen, slot, 1);
+	assert_int_equal(seen->active, 3);
+	assert_int_equal(seen->services[0].active, 2);
+}
+
+static void
+a_look_stays_within_the_services(void **state)
+{
+	struct slot *slot = new_slot(), *seen = new_slot();
+
+	(void)state;
+	slot->services[0].active = 2;
+	slot_look(seen, slot, 0);
+	assert_int_equal(seen->services[0].active, 0);
+}
+
 int
 main(void)
 {
@@ -78,6 +150,9 @@ main(void)
 		cmocka_unit_test(
 		    a_session_counts_in_the_first_bucket_that_holds_it),
 		cmocka_unit_test(bounds_ascend),
+		cmocka_unit_test(a_look_takes_what_has_grown),
+		cmocka_unit_test(a_look_leaves_what_cannot_be),
+		cmocka_unit_test(a_look_stays_within_the_services),
 		cmocka_unit_test(slots_are_whole_pages_that_do_not_overlap),
 	};
 
