@@ -50,36 +50,74 @@ assert_spread() {
 	assert [ "$(jq -n "$output <= $2")" = true ]
 }
 
-@test "400 long-lived connections in a burst" {
+@test "1,000 long-lived connections in a burst" {
 	clients '
-held = [connect() for i in range(400)]
+held = [connect() for i in range(1000)]
 for s in held:
     answered(s)'
-	assert_equal "$(counter echo accepted)" 400
-	assert_spread accepted 1.1
+	assert_equal "$(counter echo accepted)" 1000
+	assert_spread accepted 1.05
 }
 
-@test "400 long-lived connections, one a millisecond" {
+@test "1,000 long-lived connections, one a millisecond" {
 	clients '
 held, begin = [], time.monotonic()
-for i in range(400):
+for i in range(1000):
     time.sleep(max(0, begin + i / 1000 - time.monotonic()))
     held.append(connect())
 for s in held:
     answered(s)'
-	assert_spread accepted 1.1
+	assert_equal "$(counter echo accepted)" 1000
+	assert_spread accepted 1.05
 }
 
 @test "400 long-lived connections, each used before the next comes" {
 	clients 'held = [answered(connect()) for i in range(400)]'
+	assert_spread accepted 1.05
+}
+
+@test "1,000 long-lived connections beside an echo load" {
+	background clients '
+held = [connect() for i in range(32)]
+while not os.path.exists(sys.argv[1]):
+    for s in held:
+        s.sendall(b"x" * 1000)
+    for s in held:
+        s.recv(1000, socket.MSG_WAITALL)' "$DIR/end"
+	wait_until 10 counter_is echo active 32
+	clients '
+held, begin = [], time.monotonic()
+for i in range(1000):
+    time.sleep(max(0, begin + i / 1000 - time.monotonic()))
+    held.append(connect())
+for s in held:
+    answered(s)'
+	touch "$DIR/end"
+	assert_equal "$(counter echo accepted)" 1032
 	assert_spread accepted 1.1
 }
 
-@test "8,000 short connections, one after the other" {
+@test "20,000 short connections, one after the other" {
 	clients '
-for i in range(8000):
+for i in range(20000):
     answered(connect()).close()'
-	assert_equal "$(counter echo accepted)" 8000
+	assert_equal "$(counter echo accepted)" 20000
+	assert_spread accepted 1.25
+}
+
+@test "20,000 short connections, from eight clients" {
+	clients '
+children = []
+for c in range(8):
+    pid = os.fork()
+    if pid == 0:
+        for i in range(2500):
+            answered(connect()).close()
+        os._exit(0)
+    children.append(pid)
+for pid in children:
+    assert os.waitpid(pid, 0)[1] == 0'
+	assert_equal "$(counter echo accepted)" 20000
 	assert_spread accepted 1.25
 }
 
@@ -119,22 +157,54 @@ held += [answered(connect()) for i in range(300)]
 check(6)' "$PREFORKCTL" -s "$SOCKET"
 }
 
+# Prints the time from connecting to the first answer that 99 of 100 stayed
+# below, in milliseconds. The machine may be loaded: the best of three counts.
+LATENCY='
+def p99(n):
+    held, times = [], []
+    for i in range(n):
+        begin = time.monotonic()
+        held.append(answered(connect()))
+        times.append(time.monotonic() - begin)
+        if i % 100 == 0:
+            del held[:]
+    return sorted(times)[n * 99 // 100] * 1000
+def assert_fast(n):
+    took = []
+    while len(took) < 3 and min(took, default=99) >= 10:
+        took.append(p99(n))
+    assert min(took) < 10, took
+'
+
 @test "a worker that is stopped is not waited for" {
 	local pid
 	pid=$(worker_pid 2)
-	clients 'held = [answered(connect()) for i in range(40)]
-time.sleep(0)
+	clients "$LATENCY"'
+held = [answered(connect()) for i in range(40)]
 os.kill(int(sys.argv[1]), 19)
-# Its share goes to the others, however many they get.
-for i in range(400):
-    begin = time.monotonic()
-    held.append(answered(connect()))
-    took = time.monotonic() - begin
-    assert took < 1, (i, took)
+assert_fast(600)
 os.kill(int(sys.argv[1]), 18)
 for s in held:
     answered(s)' "$pid"
-	assert_equal "$(counter echo accepted)" 440
+}
+
+@test "a worker that is busy for 200 ms, again and again, is not waited for" {
+	local pid
+	pid=$(worker_pid 2)
+	background clients '
+pid = int(sys.argv[1])
+while not os.path.exists(sys.argv[2]):
+    os.kill(pid, 19)
+    time.sleep(0.2)
+    os.kill(pid, 18)
+    time.sleep(0.2)' "$pid" "$DIR/end"
+	clients "$LATENCY"'
+assert_fast(2000)'
+	touch "$DIR/end"
+	wait "${HELPERS[-1]}"
+	# Nobody was lost, and the busy one has had work, too.
+	wait_until 5 counter_is echo active 0
+	assert_equal "$(counter echo closed_done)" "$(counter echo accepted)"
 }
 
 @test "all but one stopped: that one takes everything" {
