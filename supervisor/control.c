@@ -42,6 +42,7 @@ refuse_connection(int fd)
 
 	(void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
+	control_count_cut_off(CONTROL_LIMIT_CONNECTIONS);
 	if (log_allowed(&control.refused, loop_now_ms(), &n))
 		log_warn("control socket: more than %d connections, refused "
 			 "(%llu before that)",

@@ -61,8 +61,21 @@ struct control_connection {
 static TAILQ_HEAD(, control_connection) connections = TAILQ_HEAD_INITIALIZER(
     connections);
 static size_t n_connections;
+static uint64_t n_cut_off[CONTROL_N_LIMITS];
 
 static void process(struct control_connection *connection);
+
+uint64_t
+control_cut_off(enum control_limit limit)
+{
+	return n_cut_off[limit];
+}
+
+void
+control_count_cut_off(enum control_limit limit)
+{
+	n_cut_off[limit]++;
+}
 
 static void
 drop(struct control_connection *connection)
@@ -80,9 +93,23 @@ drop(struct control_connection *connection)
 }
 
 static void
+cut_off(struct control_connection *connection, enum control_limit limit)
+{
+	control_count_cut_off(limit);
+	drop(connection);
+}
+
+static void
 on_deadline(void *arg)
 {
-	drop(arg);
+	static const enum control_limit limits[] = {
+		[WAIT_REQUEST] = CONTROL_LIMIT_IDLE,
+		[WAIT_LINE] = CONTROL_LIMIT_LINE_TIME,
+		[WAIT_READER] = CONTROL_LIMIT_UNREAD_REPLY,
+	};
+	struct control_connection *connection = arg;
+
+	cut_off(connection, limits[connection->wait]);
 }
 
 static enum wait
@@ -194,7 +221,7 @@ settle(struct control_connection *connection)
 	if (connection->out.failed) {
 		log_warn("a client of the control socket is cut off: its "
 			 "reply is too long");
-		drop(connection);
+		cut_off(connection, CONTROL_LIMIT_REPLY_LENGTH);
 		return;
 	}
 	if (!flush(connection))
@@ -318,7 +345,7 @@ tell_event(struct control_connection *connection, const char *line)
 	reply_append_body(&connection->out, line, strlen(line));
 	if (connection->out.failed ||
 	    buffer_length(&connection->out) > EVENTS_MAX)
-		drop(connection);
+		cut_off(connection, CONTROL_LIMIT_UNREAD_EVENTS);
 	else
 		set_interest(connection);
 }
@@ -351,9 +378,10 @@ run_next(struct control_connection *connection)
 	char *end = memchr(connection->in, '\n', connection->n_in);
 
 	if (end == NULL) {
-		if (connection->n_in == sizeof(connection->in))
-			refuse_line(
-			    connection, "a line has at most 4096 bytes");
+		if (connection->n_in < sizeof(connection->in))
+			return false;
+		control_count_cut_off(CONTROL_LIMIT_LINE_LENGTH);
+		refuse_line(connection, "a line has at most 4096 bytes");
 		return false;
 	}
 	size_t len = (size_t)(end - connection->in);
@@ -480,7 +508,7 @@ control_connection_make_room(int fd)
 	TAILQ_FOREACH (connection, &connections, entry) {
 		if (has_work(connection))
 			continue;
-		drop(connection);
+		cut_off(connection, CONTROL_LIMIT_CONNECTIONS);
 		return true;
 	}
 	if (!is_privileged(fd))
@@ -488,7 +516,7 @@ control_connection_make_room(int fd)
 	TAILQ_FOREACH (connection, &connections, entry) {
 		if (connection->privileged)
 			continue;
-		drop(connection);
+		cut_off(connection, CONTROL_LIMIT_CONNECTIONS);
 		return true;
 	}
 	return false;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/buffer.h"
 #include "common/commands.h"
@@ -15,6 +16,27 @@
  * reads requests, runs their commands and writes the replies.
  */
 struct control_connection;
+
+/* What ends the connection of a client that asks too much. X(name, word) */
+#define CONTROL_LIMITS(X)                 \
+	X(CONNECTIONS, "connections")     \
+	X(IDLE, "idle")                   \
+	X(LINE_TIME, "line_time")         \
+	X(LINE_LENGTH, "line_length")     \
+	X(UNREAD_REPLY, "unread_reply")   \
+	X(UNREAD_EVENTS, "unread_events") \
+	X(REPLY_LENGTH, "reply_length")
+
+enum control_limit {
+#define LIMIT(name, word) CONTROL_LIMIT_##name,
+	CONTROL_LIMITS(LIMIT)
+#undef LIMIT
+	    CONTROL_N_LIMITS
+};
+
+/* How many were ended by LIMIT so far; and one more. */
+uint64_t control_cut_off(enum control_limit limit);
+void control_count_cut_off(enum control_limit limit);
 
 /* Takes over FD. Closes it when memory runs out. */
 void control_connection_add(int fd);

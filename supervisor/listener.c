@@ -219,27 +219,38 @@ listener_adjust(struct listener *listener, const struct service_config *service)
 		    strerror(errno));
 }
 
+static bool
+socket_memory(int fd, uint32_t memory[SK_MEMINFO_VARS])
+{
+	socklen_t length = SK_MEMINFO_VARS * sizeof(*memory);
+
+	memset(memory, 0, length);
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) == 0;
+}
+
 /* tcp(7): of a listening socket, unacked is the queue, sacked its limit. */
 static bool
 tcp_queue(int fd, struct listener_queue *queue)
 {
+	uint32_t memory[SK_MEMINFO_VARS];
 	struct tcp_info info;
 	socklen_t length = sizeof(info);
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1)
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == -1 ||
+	    !socket_memory(fd, memory))
 		return false;
 	queue->waiting = info.tcpi_unacked;
 	queue->limit = info.tcpi_sacked;
+	queue->drops = memory[SK_MEMINFO_DROPS];
 	return true;
 }
 
 static bool
 datagram_queue(int fd, struct listener_queue *queue)
 {
-	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
-	socklen_t length = sizeof(memory);
+	uint32_t memory[SK_MEMINFO_VARS];
 
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) == -1)
+	if (!socket_memory(fd, memory))
 		return false;
 	queue->waiting = memory[SK_MEMINFO_RMEM_ALLOC];
 	queue->limit = memory[SK_MEMINFO_RCVBUF];

@@ -49,7 +49,7 @@ void listener_unref(struct listener *listener);
 /* Connections or bytes waiting and how many may; false when unknown. */
 struct listener_queue {
 	unsigned waiting, limit; /* connections, or bytes of datagrams */
-	unsigned drops;		 /* datagrams dropped by the kernel */
+	unsigned drops;		 /* by the kernel, because there was no room */
 };
 bool
 listener_queue(const struct listener *listener, struct listener_queue *queue);

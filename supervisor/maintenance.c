@@ -42,6 +42,7 @@ check_worker(struct worker_handle *worker, void *arg)
 	    "worker %s (pid %d) stuck for %lld ms: aborted",
 	    worker_handle_name(worker, name, sizeof(name)), (int)worker->pid,
 	    (long long)(now - worker->turns_moved_ms));
+	worker->generation->pool->reached.watchdog++;
 	worker_handle_abort(worker);
 }
 
@@ -144,6 +145,7 @@ renew_old(void *arg)
 			continue;
 		events_announce(LOG_LEVEL_INFO,
 		    "pool %s: workers have reached max_age", pool->name);
+		pool->reached.max_age++;
 		reload_restart(pool, on_renewed, NULL);
 		break;
 	}

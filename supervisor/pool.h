@@ -29,6 +29,19 @@ extern const char *const pool_state_names[];
 /* How workers ended, for counters. */
 #define POOL_EXIT_SIGNALS 65
 
+/* Limits of time that end workers. X(field, setting) */
+#define POOL_LIMITS(X)                    \
+	X(watchdog, "watchdog")           \
+	X(start_timeout, "start_timeout") \
+	X(drain_timeout, "drain_timeout") \
+	X(max_age, "max_age")
+
+struct pool_reached {
+#define FIELD(name, ...) uint64_t name;
+	POOL_LIMITS(FIELD)
+#undef FIELD
+};
+
 struct pool {
 	TAILQ_ENTRY(pool) entry;
 	char *name;
@@ -42,6 +55,7 @@ struct pool {
 	uint64_t n_exits;		      /* with a status, ever */
 	uint64_t n_failed_exits;	      /* of those, status not 0 */
 	uint64_t n_killed[POOL_EXIT_SIGNALS]; /* by signal */
+	struct pool_reached reached;	      /* how often */
 	struct worker_counters ended;	      /* sum of workers that are gone */
 	char last_exit[192];		      /* "worker default/3 ..." or "" */
 };

@@ -148,12 +148,13 @@ listener_row(const struct listener_use *use)
 	struct listener_queue queue;
 	bool known = listener_queue(use->listener, &queue);
 	bool datagrams = use->listener->type == SOCK_DGRAM;
+	bool drops_known = known && use->listener->family != AF_UNIX;
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "listener",
 	    use->listener->text, "service", use->service->name, "handler",
 	    use->service->handler, "queue", queue_number(known, queue.waiting),
 	    "limit", queue_number(known, queue.limit), "drops",
-	    queue_number(known && datagrams, queue.drops), "unit",
+	    queue_number(drops_known, queue.drops), "unit",
 	    datagrams ? "bytes" : "connections");
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
+#include "supervisor/control_connection.h"
 #include "supervisor/report.h"
 #include "supervisor/show.h"
 #include "supervisor/stats.h"
@@ -98,6 +100,10 @@ pool_object(struct pool *pool)
 #define SET(field, ...) set_number(object, #field, sum.field);
 	WORKER_COUNTERS(SET)
 #undef SET
+#define SET(field, word) \
+	set_number(object, #field "_reached", pool->reached.field);
+	POOL_LIMITS(SET)
+#undef SET
 	return object;
 }
 
@@ -125,12 +131,27 @@ all_pools(void)
 	return rows;
 }
 
+/* Of each limit of the control socket, how many clients it has ended. */
+static json_t *
+control_object(void)
+{
+	json_t *object = json_object();
+
+#define SET(name, word) \
+	set_number(object, word, control_cut_off(CONTROL_LIMIT_##name));
+	CONTROL_LIMITS(SET)
+#undef SET
+	return object;
+}
+
 json_t *
 stats_json(void)
 {
 	json_t *status = show_status();
 
 	json_object_del(status, "pools");
+	set_number(status, "log_dropped", log_dropped());
+	json_object_set_new(status, "control_cut_off", control_object());
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", status, "pools",
 	    all_pools(), "workers", show_workers(NULL), "services",
 	    all_services(), "listeners", show_listeners());
@@ -199,6 +220,23 @@ add_pool_causes(json_t *rows, const struct pool *pool)
 #undef ROW
 	add_cause(rows, "pool", pool->name, "worker_start_failures_total", "-",
 	    pool->n_start_failures);
+#define ROW(field, word)                                                      \
+	add_cause(rows, "pool", pool->name, "time_limit_reached_total", word, \
+	    pool->reached.field);
+	POOL_LIMITS(ROW)
+#undef ROW
+}
+
+static void
+add_daemon_causes(json_t *rows)
+{
+#define ROW(name, word)                                                       \
+	add_cause(rows, "daemon", "control", "control_clients_cut_off_total", \
+	    word, control_cut_off(CONTROL_LIMIT_##name));
+	CONTROL_LIMITS(ROW)
+#undef ROW
+	add_cause(rows, "daemon", "log", "supervisor_log_lines_dropped_total",
+	    "-", log_dropped());
 }
 
 static json_t *
@@ -216,6 +254,7 @@ all_causes(void)
 	}
 	TAILQ_FOREACH (pool, &supervisor.pools, entry)
 		add_pool_causes(rows, pool);
+	add_daemon_causes(rows);
 	return rows;
 }
 
@@ -246,6 +285,9 @@ brief_pools(void)
 	{
 #define DROP(field, ...) json_object_del(row, #field);
 		WORKER_COUNTERS(DROP)
+#undef DROP
+#define DROP(field, ...) json_object_del(row, #field "_reached");
+		POOL_LIMITS(DROP)
 #undef DROP
 		json_object_del(row, "not_started");
 	}

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
+#include "supervisor/control_connection.h"
 #include "supervisor/show.h"
 #include "supervisor/stats.h"
 #include "supervisor/supervisor.h"
@@ -249,6 +251,25 @@ pool_exits(struct buffer *out)
 }
 
 static void
+pool_limits(struct buffer *out)
+{
+	const struct pool *pool;
+
+	family(out, "time_limit_reached_total", "counter",
+	    "Times that a limit of time ended a worker, or a pool's workers "
+	    "(max_age), by the setting.");
+	TAILQ_FOREACH (pool, &supervisor.pools, entry) {
+#define SAMPLE(field, word)                                               \
+	buffer_printf(out,                                                \
+	    "preforkd_time_limit_reached_total{pool=\"%s\",limit=\"" word \
+	    "\"} %" PRIu64 "\n",                                          \
+	    pool->name, pool->reached.field);
+		POOL_LIMITS(SAMPLE)
+#undef SAMPLE
+	}
+}
+
+static void
 worker_families(struct buffer *out)
 {
 	const struct pool *pool;
@@ -354,6 +375,10 @@ listeners(struct buffer *out)
 	    "Connections waiting to be accepted.", SOCK_STREAM, pick_waiting);
 	listener_family(out, "accept_queue_limit_connections", "gauge",
 	    "Connections that may wait.", SOCK_STREAM, pick_limit);
+	listener_family(out, "accept_queue_drops_total", "counter",
+	    "Attempts to connect dropped by the kernel because the queue was "
+	    "full; clients try again. Of TCP only.",
+	    SOCK_STREAM, pick_drops);
 	listener_family(out, "receive_queue_bytes", "gauge",
 	    "Memory of datagrams waiting to be received.", SOCK_DGRAM,
 	    pick_waiting);
@@ -392,14 +417,35 @@ daemon_gauges(struct buffer *out)
 	number(out, "reload_failures_total", "counter",
 	    "Reloads that failed and changed nothing.",
 	    supervisor.n_reload_failures);
+	number(out, "supervisor_log_lines_dropped_total", "counter",
+	    "Log lines of the supervisor dropped because the destination did "
+	    "not take them.",
+	    log_dropped());
+}
+
+static void
+control_family(struct buffer *out)
+{
+	family(out, "control_clients_cut_off_total", "counter",
+	    "Connections to the control socket that were ended, by the limit "
+	    "that they had reached.");
+#define SAMPLE(name, word)                                                \
+	buffer_printf(out,                                                \
+	    "preforkd_control_clients_cut_off_total{limit=\"" word "\"} " \
+	    "%" PRIu64 "\n",                                              \
+	    control_cut_off(CONTROL_LIMIT_##name));
+	CONTROL_LIMITS(SAMPLE)
+#undef SAMPLE
 }
 
 void
 stats_prometheus(struct buffer *out)
 {
 	daemon_gauges(out);
+	control_family(out);
 	pool_state_family(out);
 	pool_exits(out);
+	pool_limits(out);
 	worker_families(out);
 	worker_gauges(out);
 	services(out);

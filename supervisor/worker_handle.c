@@ -102,6 +102,7 @@ on_start_timeout(void *arg)
 {
 	struct worker_handle *worker = arg;
 
+	worker->generation->pool->reached.start_timeout++;
 	strlcpy(worker->failure, "not ready within start_timeout",
 	    sizeof(worker->failure));
 	kill_late(worker, worker->failure);
@@ -110,6 +111,9 @@ on_start_timeout(void *arg)
 static void
 on_drain_timeout(void *arg)
 {
+	struct worker_handle *worker = arg;
+
+	worker->generation->pool->reached.drain_timeout++;
 	kill_late(arg, "still there after its time to drain");
 }
 

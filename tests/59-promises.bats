@@ -20,7 +20,7 @@ has_served() {
 
 # Load goes on until so many more connections were served.
 serve_some_more() {
-	wait_until 10 has_served $(($(counter echo accepted) + ${1:-30}))
+	wait_until 10 has_served $(($(counter echo accepted) + 30))
 }
 
 # A change that only new workers can take up, another one each time.
@@ -132,6 +132,17 @@ back_offs() {
 
 is_traced() {
 	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
+}
+
+is_free() {
+	! is_traced "$1"
+}
+
+# helper_listens: the first one; its port becomes BUSY.
+helper_listens() {
+	BUSY=$(ss -Hltnp "src 127.0.0.1" |
+		sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=${HELPERS[0]},.*/\1/p")
+	[ -n "$BUSY" ]
 }
 
 state_of() {
@@ -437,7 +448,7 @@ for words in (b"stat", b"\0\n", b"x" * 5000, b"stats\n" * 50, b"events\n"):
 	HELPERS=("${HELPERS[0]}")
 	end_background
 	HELPERS=()
-	wait_until 5 eval '! is_traced "$SERVER"'
+	wait_until 5 is_free "$SERVER"
 	local pid
 	for pid in $(descendants "$SERVER"); do kill -CONT "$pid"; done
 	wait "$reloading"
@@ -454,9 +465,7 @@ for words in (b"stat", b"\0\n", b"x" * 5000, b"stats\n" * 50, b"events\n"):
 	workers=$(worker_pids)
 	# Somebody else has this one.
 	background socat tcp-listen:0,bind=127.0.0.1,fork system:true
-	wait_until 5 eval 'BUSY=$(ss -Hltnp "src 127.0.0.1" |
-		sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=${HELPERS[0]},.*/\1/p")
-		test -n "$BUSY"'
+	wait_until 5 helper_listens
 	start_load "$(port echo)"
 	serve_some_more
 	for bad in 0 1 2 3 4 5 6 7 8 9; do
@@ -581,4 +590,180 @@ except socket.timeout:
 	run -0 find "$DIR" -mindepth 1 ! -name log ! -name out \
 		! -name preforkd.ini
 	assert_output ""
+}
+
+# --- limits ------------------------------------------------------------------
+
+# reached NAME LABEL: what the line of the Prometheus text counts.
+reached() {
+	ctl stats prometheus | awk -v name="preforkd_$1{" -v label="$2" '
+		index($0, name) == 1 && index($0, label) { n += $NF }
+		END { print n + 0 }'
+}
+
+is_reached() {
+	[ "$(reached "$@")" -gt 0 ]
+}
+
+assert_reached() {
+	wait_until "${3:-10}" is_reached "$1" "$2" || {
+		ctl stats prometheus | grep "^preforkd_$1" >&2
+		return 1
+	}
+}
+
+# limited NAME HANDLER ADDRESS LINES: a service.
+limited() {
+	printf '[service %s]\nhandler = %s\nlisten = %s\n%b\n' "$@"
+}
+
+# pool NAME LINES
+pool() {
+	printf '[pool %s]\nworkers = 1\nsandbox = %s\n%b\n' "$1" \
+		"$(sandbox_default)" "$2"
+}
+
+write_config_with_limits() {
+	local tcp=tcp://127.0.0.1:0 udp=udp://127.0.0.1:0
+	write_config "start_timeout = 1s" "" < <(
+		pool small "max_connections = 1"
+		pool short "nofile = 30"
+		pool watched "watchdog = 500ms"
+		pool aging "max_age = 1s"
+		limited conns echo $tcp "max_connections = 2"
+		limited small echo $tcp "pool = small"
+		limited few echo $tcp "pool = short"
+		limited idle echo $tcp "idle_timeout = 100ms"
+		limited session echo $tcp "session_timeout = 100ms"
+		limited closed echo "$tcp $udp" "allow = 192.0.2.0/24"
+		limited queue echo $tcp "pool = watched\nbacklog = 1"
+		limited long daytime $udp
+		limited far echo "$udp unixgram:$DIR/gram"
+		limited old echo $tcp "pool = aging"
+	)
+	sed -i 's/^drain_timeout = .*/drain_timeout = 500ms/' "$CONFIG"
+}
+
+# python LINES: with PORT at hand, the port of each service, and CONTROL.
+python() {
+	local ports
+	ports=$(ctl_json listeners | jq -c '[.[] | select(.listener |
+		startswith("unix") | not) | {(.service + ":" + .listener[0:3]):
+		(.listener | split(":") | last | tonumber)}] | add')
+	timeout 30 python3 -c "
+import errno, socket, sys, time
+PORT = $ports
+CONTROL = '$SOCKET'
+held = []
+def tcp(service, data=b'x'):
+    s = socket.socket()
+    held.append(s)
+    s.settimeout(5)
+    s.connect(('127.0.0.1', PORT[service + ':tcp']))
+    s.send(data)
+    return s
+def control(data):
+    s = socket.socket(socket.AF_UNIX)
+    held.append(s)
+    s.connect(CONTROL)
+    s.setblocking(False)
+    try:
+        while data:
+            data = data[s.send(data):]
+    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+        pass
+    return s
+def udp(service, data, source=('127.0.0.1', 0)):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(source)
+    s.sendto(data, ('127.0.0.1', PORT[service + ':udp']))
+$1"
+}
+
+@test "promise: every limit that is hit has a named counter" {
+	LOG_ERRORS='stuck for .* aborted|restart failed'
+	write_config_with_limits
+	start_server
+	local source=127.1.$(($$ / 250 % 250)).$((1 + $$ % 250)) fd
+	# Takes longest: a client that does not read its replies has 10 s.
+	background python "
+control(b'stats\n' * 20000)
+time.sleep(20)"
+	# One that waits for ever, to be cut when its worker leaves.
+	hold fd "$(port old)"
+	python "
+# One more than there may be, each with its own kind of limit.
+for service, n in (('conns', 4), ('small', 2), ('few', 40), ('idle', 1),
+        ('session', 1), ('closed', 1)):
+    for i in range(n):
+        tcp(service)
+time.sleep(0.5)
+udp('closed', b'x')
+udp('long', b'x')
+udp('far', b'x', ('$source', 2049))
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.sendto(b'x', '$DIR/gram')
+"
+	assert_reached service_limit_reached_total 'service="conns"'
+	assert_reached service_limit_reached_total 'service="small"'
+	assert_reached service_limit_reached_total 'service="few"'
+	assert_reached service_closed_total 'cause="idle_timeout"'
+	assert_reached service_closed_total 'cause="session_timeout"'
+	assert_reached service_refused_total 'reason="acl"'
+	assert_reached service_datagrams_dropped_total 'reason="acl"'
+	assert_reached service_datagrams_dropped_total 'reason="larger"'
+	assert_reached service_datagrams_dropped_total 'reason="source"'
+	assert_reached service_closed_total 'cause="drain_timeout"'
+	assert_reached time_limit_reached_total 'limit="max_age"'
+	release "$fd"
+	# Descriptors of a running worker.
+	limit_descriptors 10 "$(slot_pid 1)"
+	limit_descriptors 10 "$(slot_pid 2)"
+	python "
+for i in range(20):
+    tcp('idle')"
+	assert_reached resource_pauses_total 'pool="default"'
+	assert_reached accept_errors_total 'pool="default"'
+	# A stopped worker: its queue is full, its watchdog ends it.
+	kill -STOP "$(worker_pids watched)"
+	python "
+for i in range(8):
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex(('127.0.0.1', PORT['queue:tcp']))
+    held.append(s)
+time.sleep(1)"
+	assert_reached accept_queue_drops_total 'service="queue"'
+	assert_reached time_limit_reached_total '"watched",limit="watchdog"'
+	# One that leaves too late, and one that starts too late.
+	kill -STOP "$(slot_pid 2)"
+	ctl workers default 1
+	background strace -f -qq -o /dev/null -p "$SERVER" \
+		-e inject=close_range:signal=STOP
+	wait_until 10 is_traced "$SERVER"
+	kill -KILL "$(worker_pids short)"
+	assert_reached time_limit_reached_total '"short",limit="start_timeout"'
+	end_background
+	assert_reached time_limit_reached_total '"default",limit="drain_timeout"'
+	# Events that nobody reads, and a line without an end.
+	python "
+control(b'events\n')
+s = control(b'')
+s.setblocking(True)
+for i in range(40):
+    s.sendall(b'drain\nresume\n' * 100)
+    got = b''
+    while got.count(b'.\n') < 200:
+        got += s.recv(65536)
+control(b'x' * 5000)"
+	assert_reached control_clients_cut_off_total 'limit="unread_events"'
+	assert_reached control_clients_cut_off_total 'limit="line_length"'
+	# More clients than may be, with half a line each.
+	background python "
+for i in range(40):
+    control(b'sta')
+time.sleep(20)"
+	assert_reached control_clients_cut_off_total 'limit="connections"'
+	assert_reached control_clients_cut_off_total 'limit="line_time"'
+	assert_reached control_clients_cut_off_total 'limit="unread_reply"'
 }
