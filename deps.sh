@@ -55,6 +55,7 @@ needs_of_test() {
 	command nsenter
 	command script
 	command tmux
+	daemon nft
 	command openssl
 	command promtool
 	command systemd-socket-activate
@@ -141,6 +142,7 @@ packages() {
 	nsenter util-linux util-linux util-linux-misc
 	script bsdutils util-linux util-linux-misc
 	tmux tmux tmux tmux
+	nft nftables nftables nftables
 	openssl openssl openssl openssl
 	promtool prometheus golang-github-prometheus prometheus
 	systemd-socket-activate systemd systemd -

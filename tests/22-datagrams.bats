@@ -25,32 +25,11 @@ serve() {
 	start_server
 }
 
-# python LINES [WORDS]: with sockets at hand, within 10 seconds.
-python() {
-	timeout 10 python3 -c "
-import os, socket, sys
-from socket import *
-def inet(address='127.0.0.1', port=0):
-    s = socket(AF_INET, SOCK_DGRAM)
-    s.bind((address, port))
-    s.settimeout(3)
-    return s
-def unix(name=''):
-    s = socket(AF_UNIX, SOCK_DGRAM)
-    if name is not None:
-        s.bind(name)
-    s.setsockopt(SOL_SOCKET, SO_SNDBUF, 1 << 20)
-    s.settimeout(3)
-    return s
-$1" "${@:2}"
-}
-
 @test "UDP: 0, 1, 1472 and 65507 bytes come back" {
 	serve "udp://127.0.0.1:0 udp://[::1]:0"
-	run python '
-for family, host, port in ((AF_INET, "127.0.0.1", 1), (AF_INET6, "::1", 2)):
-    s = socket(family, SOCK_DGRAM)
-    s.settimeout(3)
+	run peers '
+for any, host, port in (("0.0.0.0", "127.0.0.1", 1), ("::", "::1", 2)):
+    s = inet(any)
     for n in (0, 1, 1472, 65507):
         sent = os.urandom(n)
         s.sendto(sent, (host, int(sys.argv[port])))
@@ -65,7 +44,7 @@ for family, host, port in ((AF_INET, "127.0.0.1", 1), (AF_INET6, "::1", 2)):
 
 @test "unixgram: 0 to 65536 bytes come back, larger ones are dropped and counted" {
 	serve "unixgram:$DIR/g"
-	run python '
+	run peers '
 s = unix()
 for n in (0, 1, 1472, 65507, 65536):
     sent = os.urandom(n)
@@ -81,7 +60,7 @@ print(s.recv(70000))' "$DIR/g"
 
 @test "unixgram: a sender without a name is heard and not answered" {
 	serve "unixgram:$DIR/g"
-	python 'unix(None).sendto(b"anonymous", sys.argv[1])' "$DIR/g"
+	peers 'unix(None).sendto(b"anonymous", sys.argv[1])' "$DIR/g"
 	wait_until 5 counter_is echo datagrams_in 1
 	wait_until 5 counter_is echo dropped_source 1
 	assert_equal "$(counter echo datagrams_out)" 0
@@ -89,7 +68,7 @@ print(s.recv(70000))' "$DIR/g"
 
 @test "unixgram: a sender that does not read costs its answers only" {
 	serve "unixgram:$DIR/g"
-	run python '
+	run peers '
 deaf, good = unix(), unix()
 for i in range(500):
     deaf.sendto(b"x" * 1000, sys.argv[1])
@@ -105,7 +84,7 @@ print(good.recv(100))' "$DIR/g"
 	local pids
 	mapfile -t pids < <(worker_pids)
 	kill -STOP "${pids[@]}"
-	python '
+	peers '
 to = ("127.0.0.1", int(sys.argv[1]))
 clients = [inet() for i in range(5)]
 for n in range(20):
@@ -122,14 +101,13 @@ for i, s in enumerate(clients):
 
 @test "on every address an answer comes from the address that was asked" {
 	serve "udp://*:0"
-	run python '
+	run peers '
 port = int(sys.argv[1])
 for host in ("127.0.0.1", "127.0.0.2", "127.1.2.3"):
     s = inet()
     s.sendto(b"?", (host, port))
     print(s.recvfrom(10)[1] == (host, port))
-s = socket(AF_INET6, SOCK_DGRAM)
-s.settimeout(3)
+s = inet("::")
 s.sendto(b"?", ("::1", port))
 print(s.recvfrom(10)[1][:2] == ("::1", port))' "$(port echo)"
 	assert_output "$(printf 'True\n%.0s' 1 2 3 4)"
@@ -150,7 +128,7 @@ os.set_inheritable(os.dup2(s.fileno(), 3), True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1",
     LISTEN_FDNAMES="both")
 os.execv(sys.argv[1], sys.argv[1:])'
-	run python '
+	run peers '
 s = inet()
 s.sendto(b"?", ("127.0.0.2", int(sys.argv[1])))
 print(s.recvfrom(10)[1][0])' "$(port echo)"
@@ -218,7 +196,7 @@ forged_answer() {
 		udp_amplify = yes
 	END
 	start_server
-	run python '
+	run peers '
 small, large = (("127.0.0.1", int(n)) for n in sys.argv[1:])
 s = inet()
 for question in (b"", b"abc", b"abcd"):
@@ -304,14 +282,13 @@ print(s.recv(100))'
 
 @test "allow holds for datagrams" {
 	serve "udp://*:0" "allow = 127.0.0.2/32, ::1"
-	run python '
+	run peers '
 port = int(sys.argv[1])
 inet("127.0.0.3").sendto(b"no", ("127.0.0.1", port))
 s = inet("127.0.0.2")
 s.sendto(b"yes", ("127.0.0.1", port))
 print(s.recv(10))
-s = socket(AF_INET6, SOCK_DGRAM)
-s.settimeout(3)
+s = inet("::")
 s.sendto(b"yes", ("::1", port))
 print(s.recv(10))' "$(port echo)"
 	assert_output "b'yes'"$'\n'"b'yes'"
@@ -324,7 +301,7 @@ print(s.recv(10))' "$(port echo)"
 	local pids
 	mapfile -t pids < <(worker_pids)
 	kill -STOP "${pids[@]}"
-	python '
+	peers '
 s = inet()
 for i in range(400):
     s.sendto(bytes(8000), ("127.0.0.1", int(sys.argv[1])))' "$(port echo)"
@@ -341,7 +318,7 @@ queue_is_empty() {
 # Sends datagrams of SIZE bytes, the last perhaps shorter, as one message.
 SEND_JOINED='
 def send_joined(s, data, size, host, port):
-    s.sendmsg([data], [(IPPROTO_UDP, 103, size.to_bytes(2, "little"))], 0,
+    s.sendmsg([data], [(socket.IPPROTO_UDP, 103, size.to_bytes(2, "little"))], 0,
               (host, port))
 '
 
@@ -351,10 +328,9 @@ def send_joined(s, data, size, host, port):
 	for address in "127.0.0.1 $(port echo 1)" "127.0.0.2 $(port echo 2)" \
 	    "::1 $(port echo 4)"; do
 		# shellcheck disable=SC2086 # host and port
-		run python "$SEND_JOINED"'
+		run peers "$SEND_JOINED"'
 host, port = sys.argv[1], int(sys.argv[2])
-s = socket(AF_INET6 if ":" in host else AF_INET, SOCK_DGRAM)
-s.settimeout(3)
+s = inet("::" if ":" in host else "0.0.0.0")
 data = os.urandom(1050)
 send_joined(s, data, 100, host, port)
 answers = [s.recvfrom(2000) for i in range(11)]
@@ -371,7 +347,7 @@ print([len(a) for a, _ in answers], b"".join(a for a, _ in answers) == data,
 
 @test "each of those that travel as one is judged and counted" {
 	serve "udp://127.0.0.1:0"
-	python "$SEND_JOINED"'
+	peers "$SEND_JOINED"'
 s = inet("127.0.0.1", 1023)
 send_joined(s, bytes(350), 100, "127.0.0.1", int(sys.argv[1]))' "$(port echo)"
 	wait_until 5 counter_is echo dropped_source 4

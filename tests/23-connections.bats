@@ -25,26 +25,6 @@ serve() {
 	start_server
 }
 
-# clients LINES [WORDS]: python with connect() at hand; the port is PORT.
-clients() {
-	timeout 40 python3 -c "
-import os, resource, select, socket, struct, sys, threading, time
-resource.setrlimit(resource.RLIMIT_NOFILE,
-    (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-PORT = $(port echo)
-def connect():
-    s = socket.create_connection(('127.0.0.1', PORT))
-    s.settimeout(10)
-    return s
-def answered(s):
-    s.sendall(b'x')
-    assert s.recv(1) == b'x'
-    return s
-def waits(s):
-    return not select.select([s], [], [], 0.3)[0]
-$1" "${@:2}"
-}
-
 @test "idle_timeout closes who is silent; activity postpones it" {
 	serve "idle_timeout = 600ms"
 	clients '

@@ -238,6 +238,19 @@ udp() {
 	timeout 5 socat -t 2 - "udp:127.0.0.1:$1"
 }
 
+# peers LINES [WORDS]: python with what tests/peers.py has; its PORT is that of
+# the variable.
+peers() {
+	PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1 \
+		timeout 40 python3 -c "from peers import *
+$1" "${@:2}"
+}
+
+# clients LINES [WORDS]: the same, against the service "echo".
+clients() {
+	PORT=$(port echo) peers "$@"
+}
+
 # hold NAME PORT: a connection that stays open, as descriptor ${!NAME}.
 hold() {
 	exec {held}<>"/dev/tcp/127.0.0.1/$2"

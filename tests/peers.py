@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: ISC
+"""What clients written in Python begin with, by the verb `peers` of
+helpers.bash: `from peers import *`. The port that they talk to is PORT."""
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+PORT = int(os.environ.get("PORT") or 0)
+resource.setrlimit(resource.RLIMIT_NOFILE,
+                   (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+
+
+def connect(port=None):
+    s = socket.create_connection(("127.0.0.1", port or PORT), 10)
+    s.settimeout(10)
+    return s
+
+
+def answered(s):
+    s.sendall(b"x")
+    assert s.recv(1) == b"x"
+    return s
+
+
+def waits(s):
+    """Nothing comes for a moment, neither bytes nor the end."""
+    return not select.select([s], [], [], 0.3)[0]
+
+
+def reset(s):
+    """Closes without a farewell: the other side gets RST."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def rest(s):
+    data = b""
+    while part := s.recv(65536):
+        data += part
+    return data
+
+
+def inet(address="127.0.0.1", port=0):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.bind((address, port))
+    s.settimeout(3)
+    return s
+
+
+def unix(name=""):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if name is not None:
+        s.bind(name)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    s.settimeout(3)
+    return s
+
+
+def forge(source, sport, target, dport, data=b"xxxx"):
+    """A UDP datagram whose sender is made up."""
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(data), 0)
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(data), 0, 0, 64, 17,
+                     0, socket.inet_aton(source), socket.inet_aton(target))
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    s.sendto(ip + udp + data, (target, 0))
