@@ -357,51 +357,8 @@ for i in range(50):
 	wait_until 5 counter_is echo active 0
 }
 
-# cpu_ms PID: user and system time that it has used.
-cpu_ms() {
-	awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"
-}
-
 rss_kb() {
 	awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
-}
-
-@test "without descriptors clients wait, the worker does not spin, and recovers" {
-	serve "" "workers = 1"
-	local worker before
-	worker=$(worker_pid 1)
-	# By its own user: to root without all capabilities it is a stranger.
-	setpriv --reuid=nobody --regid=nogroup --clear-groups \
-		prlimit --nofile=16:64 --pid "$worker"
-	before=$(cpu_ms "$worker")
-	clients '
-# Those that fit are answered, the others wait.
-all = [connect() for i in range(30)]
-for s in all:
-    s.sendall(b"x")
-end = time.monotonic() + 1.5
-while time.monotonic() < end:
-    ready = select.select(all, [], [], 0)[0]
-    time.sleep(0.05)
-assert 0 < len(ready) < 16, len(ready)
-for s in ready:
-    answered(s)
-    all.remove(s)
-# As they go, all get their turn.
-for s in ready:
-    s.close()
-while all:
-    ready = select.select(all, [], [], 5)[0]
-    assert ready
-    for s in ready:
-        s.close()
-        all.remove(s)
-answered(connect())'
-	assert [ $(($(cpu_ms "$worker") - before)) -le 300 ]
-	assert_equal "$(counter echo accepted)" 31
-	assert_equal "$(n_log_lines 'cannot accept, pausing')" 1
-	assert [ "$(ctl_json stats | jq '.pools[0].resource_pauses')" -gt 3 ]
-	assert_equal "$(worker_pid 1)" "$worker"
 }
 
 @test "2,000 idle connections cost little memory" {

@@ -153,28 +153,6 @@ max_files() {
 		"$(ps -o ni= -p $$ | tr -d ' ')"
 }
 
-@test "too few descriptors for max_connections: fewer connections, and told" {
-	write_echo_config "" "nofile = 40\nmax_connections = 100\nworkers = 1"
-	start_server
-	wait_until 5 log_has 'pool "default": 2[0-9] connections a worker instead of 100, for only 40 descriptors are allowed'
-	run timeout 10 python3 -c '
-import select, socket, sys, time
-all = [socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    for i in range(40)]
-for s in all:
-    s.sendall(b"x")
-served = set()
-end = time.monotonic() + 5
-while time.monotonic() < end:
-    ready = select.select(list(set(all) - served), [], [], 0.4)[0]
-    served.update(ready)
-    if not ready and len(served) >= 20:
-        break
-print(20 <= len(served) < 30)' "$(port echo)"
-	assert_output True
-	run ! grep 'cannot accept' "$LOG"
-}
-
 @test "a nice that cannot be had is an error of the configuration" {
 	write_echo_config "" "nice = -5"
 	open_folder

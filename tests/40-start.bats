@@ -194,22 +194,6 @@ is_unlocked() {
 	assert_not_exist "$PID_FILE"
 }
 
-@test "start: without descriptors 0, 1 and 2 no socket gets their numbers" {
-	write_echo_config "log = $LOG"
-	"$PREFORKD" -c "$CONFIG" <&- >&- 2>&- 3>&- 4>&- &
-	SERVER=$!
-	wait_until 20 server_ready_or_gone
-	local pid fd
-	for pid in "$SERVER" $(worker_pids); do
-		for fd in 0 1 2; do
-			run -0 readlink "/proc/$pid/fd/$fd"
-			assert_output /dev/null
-		done
-	done
-	run -0 tcp "$(port echo)" <<<"hello"
-	assert_output hello
-}
-
 @test "pid file: holds the pid and a lock, and goes with the daemon" {
 	write_echo_config "pid_file = $PID_FILE"
 	start_server

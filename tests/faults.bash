@@ -62,6 +62,45 @@ answers_health() {
 	ctl ping && ctl health
 }
 
+# --- verbs of several files --------------------------------------------------
+
+is_traced() {
+	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
+}
+
+is_not_traced() {
+	run ! is_traced "$1"
+}
+
+# inject PID CALL:error=ERROR[:when=N]...: what strace(1) does to a process that
+# runs. Its calls from now on stand in the file "calls".
+inject() {
+	local pid=$1 what words=()
+	shift
+	for what; do
+		words+=(-e "inject=$what")
+	done
+	background strace -qq -o "$DIR/calls" -p "$pid" "${words[@]}"
+	wait_until 10 is_traced "$pid"
+	INJECTED=$pid
+}
+
+end_injection() {
+	end_background
+	wait_until 10 is_not_traced "$INJECTED"
+}
+
+# calls_of PID: how many system calls it makes in a second.
+calls_of() {
+	timeout 1 strace -qq -o "$DIR/second" -p "$1" || :
+	wc -l <"$DIR/second"
+}
+
+# cpu_ms PID: user and system time that it has used.
+cpu_ms() {
+	awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"
+}
+
 n_processes() {
 	descendants "$SERVER" | wc -w
 }
