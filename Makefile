@@ -136,6 +136,12 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (10; needs clang)
 	@./deps.sh build fuzz
 	@$(MAKE) --no-print-directory fuzz-run FLAVOUR=fuzz CC=clang
 
+.PHONY: chaos
+chaos: ## all faults by chance under load, CHAOS_SECONDS (120), CHAOS_SEED
+	@./deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@PREFORKD_BIN='$(CURDIR)/$(BUILD)' tests/chaos/run
+
 .PHONY: bench
 bench: ## measure against the peers that the machine has (BENCH="--list")
 	@./deps.sh build bench
