@@ -71,6 +71,14 @@ def run_time(pid):
     return int(words[0]) / 1e9 if words else 0
 
 
+def host_and_port(address):
+    """What a socket of that family connects to."""
+    found = re.fullmatch(r"(?:tcp|udp)://\[?(.+?)\]?:(\d+)", address)
+    if not found:
+        raise Failure(f"is said to listen on {address!r}")
+    return found.group(1), int(found.group(2))
+
+
 class Daemon:
     """The folder and what runs in it."""
 
@@ -232,6 +240,13 @@ class Daemon:
             f"pid {p} ran {used:.2f} s of {seconds} s"
             for p, used in busy.items()))
 
+    def check_log(self):
+        """No worker died of a signal that nobody sent."""
+        for line in (read(self.log) + read(self.errors)).splitlines():
+            found = re.search(r"killed by signal (\d+)", line)
+            if found and int(found.group(1)) != signal.SIGKILL:
+                raise Failure("in the log: " + line)
+
     def check_identity(self):
         """Whatever failed, no worker serves as root."""
         pid = self.worker()
@@ -294,8 +309,7 @@ class Daemon:
             if kind.startswith("unix"):
                 s.connect(rest)
             else:
-                host, _, port = rest[2:].rpartition(":")
-                s.connect((host.strip("[]"), int(port)))
+                s.connect(host_and_port(address))
             s.sendall(data)
             if datagram:
                 return s.recv(65536)

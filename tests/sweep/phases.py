@@ -2,15 +2,24 @@
 """What is done to a daemon while one of its system calls fails, and what must
 hold then. Each phase is done twice: recorded, to learn which calls there are,
 and once for each case."""
+import errno
 import os
 import signal
 import socket
 import time
 
 from daemon import (Daemon, Failure, Gone, Refused, DEADLINE_S, DRAIN_S,
-                    is_live, process_stat, until)
+                    host_and_port, is_live, process_stat, until)
 from faults import KILL, inject
 from tracer import Catcher, Tracer
+
+
+def names_what_failed(messages, fault):
+    """The object in quotes, or the words for the error."""
+    words = "out of memory" if fault == "ENOMEM" or fault == KILL \
+        else os.strerror(getattr(errno, fault))
+    return '"' in messages or ".ini:" in messages or \
+        words.lower() in messages.lower() or "worker " in messages
 
 
 class Attempt:
@@ -29,8 +38,21 @@ class Attempt:
 
     @property
     def supervisor_killed(self):
+        """Asked when the tracer has left; waits for the end."""
+        return self.kills_supervisor and self.tracer.injected() and \
+            self.daemon.wait_end() == -signal.SIGKILL
+
+    @property
+    def kills_supervisor(self):
         return self.case is not None and self.case.fault == KILL and \
-            self.process == "supervisor" and self.tracer.injected()
+            self.process == "supervisor"
+
+    @property
+    def is_void(self):
+        """The tracer was told to leave in the moment in which it killed: such
+        a run tells nothing."""
+        return self.kills_supervisor and not self.tracer.injected() and \
+            self.daemon.ended() == -signal.SIGKILL
 
     # --- putting strace where it belongs ------------------------------------
 
@@ -82,7 +104,7 @@ class Attempt:
         status = self.daemon.ended()
         messages = self.daemon.messages()
         self.told = f"status {status}: {messages}"
-        if self.supervisor_killed and status == -signal.SIGKILL:
+        if self.supervisor_killed:
             return
         if status < 0:
             raise Failure(f"died of signal {-status}")
@@ -92,6 +114,9 @@ class Attempt:
             raise Failure(f"ended with status {status} and no message")
         if len(messages.splitlines()) > 2:
             raise Failure(f"ended with more than one message: {messages!r}")
+        if not names_what_failed(messages, self.case.fault):
+            raise Failure(f"ended with a message that does not name what "
+                          f"failed: {messages!r}")
 
     def check_running(self):
         """It goes on: serves, is idle, and is not root."""
@@ -123,7 +148,6 @@ class Attempt:
     def check_survived(self):
         """After a fault that a running daemon must survive."""
         if self.supervisor_killed:
-            self.daemon.wait_end()
             self.told = "killed"
             self.check_start_over()
             return False
@@ -138,7 +162,7 @@ class Attempt:
         self.launch_traced()
         self.daemon.wait_ready()
         self.tracer.detach()
-        if self.daemon.ended() is None:
+        if not self.supervisor_killed and self.daemon.ended() is None:
             self.told = "carried on"
             self.check_running()
             self.check_stop()
@@ -235,9 +259,8 @@ class Attempt:
         """With a connection that has to drain."""
         daemon = self.daemon
         daemon.start()
-        host, _, port = daemon.listeners()[0][1][6:].rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)),
-                                      DEADLINE_S) as held:
+        address = host_and_port(daemon.listeners()[0][1])
+        with socket.create_connection(address, DEADLINE_S) as held:
             held.sendall(b"hello")
             held.recv(16)
             self.trace_while(lambda: os.kill(daemon.pid, signal.SIGTERM))

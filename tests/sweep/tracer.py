@@ -39,6 +39,7 @@ class Tracer:
         self.words = ["strace", "-q", "-o", self.path, *words]
         self.process = None
         self.pid = None  # of the tracee
+        self.tracer = None
 
     def before(self):
         """Words to start a program with, traced from its first call."""
@@ -46,7 +47,11 @@ class Tracer:
         return [self.words[0], "-D", "-I2", *self.words[1:]]
 
     def started(self, pid):
+        """PID was started with the words of before(): strace is no child of
+        ours, but the tracer of that process as long as it lives."""
         self.pid = pid
+        self.tracer = until(lambda: tracer_of(pid) or not is_live(pid),
+                            DEADLINE_S, "strace has begun")
 
     def attach(self, pid):
         self.pid = pid
@@ -59,17 +64,16 @@ class Tracer:
 
     def detach(self):
         """Leaves the tracee alone; it goes on, or stays stopped."""
-        if self.process is None:
-            # It was started with -D, as a grandchild of ours.
-            tracer = tracer_of(self.pid) if is_live(self.pid) else 0
-            if tracer:
-                os.kill(tracer, signal.SIGTERM)
-            until(lambda: not is_live(self.pid) or
-                  not tracer_of(self.pid), DEADLINE_S, "strace detached")
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
             return
-        self.process.terminate()
-        self.process.wait()
-        self.process = None
+        if self.tracer is True or not is_live(self.tracer):
+            return
+        os.kill(self.tracer, signal.SIGTERM)
+        until(lambda: not is_live(self.tracer), DEADLINE_S,
+              "strace detached")
 
     def injected(self):
         text = read(self.path)
@@ -77,7 +81,7 @@ class Tracer:
 
     def stopped(self, known):
         """The pid of a process that the first strace stopped, if new."""
-        for pid in re.findall(r"^(\d+) --- stopped by SIGSTOP ---",
+        for pid in re.findall(r"^(\d+) +--- stopped by SIGSTOP ---",
                               read(self.path), re.M):
             if int(pid) not in known:
                 return int(pid)
