@@ -237,8 +237,11 @@ run(const struct options *options)
 int
 main(int argc, char **argv)
 {
-	if (daemonize_standard_fds() == -1)
+	if (daemonize_standard_fds() == -1) {
+		fprintf(stderr, "preforkd: cannot open \"/dev/null\": %s\n",
+		    strerror(errno));
 		return EXIT_FAILURE;
+	}
 	const struct options options = parse_options(argc, argv);
 	switch (options.task) {
 	case TASK_RUN:
