@@ -80,16 +80,10 @@ collect_udp_ports(struct generation *generation, const struct listener_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		const struct listener *listener = set->items[i].listener;
-		struct sockaddr_in6 bound; /* port: same place in IPv4 */
-		socklen_t length = sizeof(bound);
 
-		if (listener->type != SOCK_DGRAM ||
-		    listener->family == AF_UNIX ||
-		    getsockname(
-			listener->fd, (struct sockaddr *)&bound, &length) == -1)
-			continue;
-		generation->udp_ports[generation->n_udp_ports++] =
-		    ntohs(bound.sin6_port);
+		if (listener->type == SOCK_DGRAM && listener->family != AF_UNIX)
+			generation->udp_ports[generation->n_udp_ports++] =
+			    ntohs(listener->port);
 	}
 }
 

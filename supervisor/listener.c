@@ -39,8 +39,9 @@ listener_unref(struct listener *listener)
 	free(listener);
 }
 
-/* tcp://127.0.0.1:41234: the scheme as configured, the rest as bound. */
-static void
+/* tcp://127.0.0.1:41234: the scheme as configured, the rest as bound. False
+ * with errno: a listener whose port nobody knows is of no use. */
+static bool
 describe(struct listener *listener)
 {
 	struct sockaddr_storage bound;
@@ -48,8 +49,11 @@ describe(struct listener *listener)
 	char where[ADDRESS_TEXT_MAX - 16]; /* the scheme comes in front */
 
 	if (getsockname(listener->fd, (struct sockaddr *)&bound, &length) == -1)
-		length = 0;
-	listener->family = length == 0 ? AF_UNSPEC : bound.ss_family;
+		return false;
+	listener->family = bound.ss_family;
+	/* It is at the same place in sockaddr_in. */
+	if (listener->family != AF_UNIX)
+		listener->port = ((struct sockaddr_in6 *)&bound)->sin6_port;
 	endpoint_format(
 	    (struct sockaddr *)&bound, length, where, sizeof(where));
 	bool stream = listener->type == SOCK_STREAM;
@@ -58,6 +62,7 @@ describe(struct listener *listener)
 		scheme = stream ? "unix:" : "unixgram:";
 	strlcpy(listener->text, scheme, sizeof(listener->text));
 	strlcat(listener->text, where, sizeof(listener->text));
+	return true;
 }
 
 static struct listener *
@@ -125,25 +130,14 @@ listener_open(const struct address *address, const struct endpoint *endpoint,
 	}
 	listener->backlog = (int)service->backlog;
 	if (bind_socket(listener, endpoint, service) == -1 ||
-	    (type == SOCK_STREAM && listen(fd, listener->backlog) == -1)) {
+	    (type == SOCK_STREAM && listen(fd, listener->backlog) == -1) ||
+	    !describe(listener)) {
 		int saved = errno;
 		listener_unref(listener);
 		errno = saved;
 		return NULL;
 	}
-	describe(listener);
 	return listener;
-}
-
-uint16_t
-listener_port(const struct listener *listener)
-{
-	struct sockaddr_in6 bound;
-	socklen_t length = sizeof(bound);
-
-	/* The port is at the same place in sockaddr_in. */
-	getsockname(listener->fd, (struct sockaddr *)&bound, &length);
-	return bound.sin6_port;
 }
 
 static int
@@ -187,7 +181,11 @@ listener_take(const struct address *address, int fd, const char **why)
 		return NULL;
 	}
 	listener->activated = true;
-	describe(listener);
+	if (!describe(listener)) {
+		*why = "its address cannot be told";
+		listener_unref(listener);
+		return NULL;
+	}
 	return listener;
 }
 

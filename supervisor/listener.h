@@ -23,6 +23,7 @@ struct listener {
 	int type;   /* SOCK_STREAM or SOCK_DGRAM */
 	int family; /* AF_INET, AF_INET6, AF_UNIX */
 	int backlog;
+	uint16_t port;	/* network byte order; AF_UNIX: 0 */
 	bool activated; /* passed by the service manager, not ours to close */
 	struct socket_file file; /* unix: paths */
 };
@@ -34,9 +35,6 @@ struct listener *listener_open(const struct address *address,
 /* Takes a socket that the service manager passed; NULL with a phrase in WHY. */
 struct listener *
 listener_take(const struct address *address, int fd, const char **why);
-
-/* The port it is bound to, in network byte order. */
-uint16_t listener_port(const struct listener *listener);
 
 /* Takes up what may change while it is open: backlog, and mode and owner of
  * its file. Failures are logged. */

@@ -101,7 +101,7 @@ open_any_port(const struct opening *opening, struct endpoint *endpoints)
 		    opening->address, &endpoints[0], opening->service);
 		if (first == NULL)
 			break;
-		sin6->sin6_port = listener_port(first);
+		sin6->sin6_port = first->port;
 		second = listener_open(
 		    opening->address, &endpoints[1], opening->service);
 		if (second != NULL || errno != EADDRINUSE)
