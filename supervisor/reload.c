@@ -6,6 +6,7 @@
  * Until the swap everything new stands beside what serves, and fail() can undo
  * it at any point.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,9 +335,10 @@ begin_resolving(void)
 		return;
 	}
 	if (!resolver_start(&names, RESOLVE_TIMEOUT_MS, on_resolved)) {
+		int error = errno;
 		resolved_clear(&names);
 		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
-		    "cannot start a resolver");
+		    "cannot start a resolver: %s", strerror(error));
 	}
 }
 

@@ -166,8 +166,11 @@ watch_child(int fd, pid_t pid, int64_t timeout_ms)
 	lookup.pid_fd = pidfd_open(pid, 0);
 	if (lookup.pid_fd == -1 ||
 	    loop_watch(&lookup.watch, fd, EPOLLIN, on_answer, NULL) == -1) {
+		int saved = errno;
 		kill(pid, SIGKILL); /* not reaped yet: still our child */
-		close(lookup.pid_fd);
+		if (lookup.pid_fd != -1)
+			close(lookup.pid_fd);
+		errno = saved;
 		return false;
 	}
 	loop_timer_set(&lookup.deadline, timeout_ms, on_timeout, NULL);
@@ -187,9 +190,13 @@ resolver_start(struct resolved *names, int64_t timeout_ms,
 	pid_t pid = fork();
 	if (pid == 0)
 		child(fds[1], names);
+	int saved = errno;
 	close(fds[1]);
+	errno = saved;
 	if (pid == -1 || !watch_child(fds[0], pid, timeout_ms)) {
+		saved = errno;
 		close(fds[0]);
+		errno = saved;
 		return false;
 	}
 	lookup.names = *names;
