@@ -234,11 +234,13 @@ run_worker(struct worker_handle *worker, int channel_fd)
 	worker_main(&context);
 }
 
-/* Forks with the generation's own region only. */
+/* Forks with the generation's own region only, but never without it. */
 static pid_t
 fork_with_region(const struct generation *generation)
 {
-	madvise(generation->region, generation->region_size, MADV_DOFORK);
+	if (madvise(generation->region, generation->region_size, MADV_DOFORK) ==
+	    -1)
+		return -1;
 	pid_t pid = fork();
 	int saved = errno;
 	if (pid != 0)
