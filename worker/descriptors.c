@@ -44,6 +44,18 @@ compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* One by one where the kernel cannot, or has no memory for it: what is left
+ * open here would be a way into the supervisor. */
+static void
+close_between(unsigned first, unsigned last)
+{
+	if (close_range(first, last, 0) == 0)
+		return;
+	unsigned end = (unsigned)sysconf(_SC_OPEN_MAX);
+	for (unsigned fd = first; fd <= last && fd < end; fd++)
+		close((int)fd);
+}
+
 static void
 close_others(const struct worker_context *context)
 {
@@ -59,10 +71,10 @@ close_others(const struct worker_context *context)
 		if (kept[i] < 0)
 			continue;
 		if ((unsigned)kept[i] > next)
-			close_range(next, (unsigned)kept[i] - 1, 0);
+			close_between(next, (unsigned)kept[i] - 1);
 		next = (unsigned)kept[i] + 1;
 	}
-	close_range(next, ~0u, 0);
+	close_between(next, ~0u);
 }
 
 void
