@@ -27,8 +27,11 @@ struct identity {
 static bool
 fail(char *why, size_t size, const char *what, const char *name)
 {
+	int error = errno;
+
 	snprintf(why, size, "cannot %s \"%s\": %s", what, name,
-	    errno == 0 ? "no such name" : strerror(errno));
+	    error == 0 ? "no such name" : strerror(error));
+	errno = error;
 	return false;
 }
 
@@ -68,6 +71,7 @@ keep(const struct privileges *wanted, char *why, size_t why_size)
 		snprintf(why, why_size,
 		    "cannot change root folder to \"%s\": only root can",
 		    wanted->chroot);
+		errno = EPERM;
 		return false;
 	}
 	if (*wanted->user == '\0')
@@ -79,6 +83,7 @@ keep(const struct privileges *wanted, char *why, size_t why_size)
 		return true;
 	snprintf(why, why_size, "cannot become user \"%s\": only root can",
 	    wanted->user);
+	errno = EPERM;
 	return false;
 }
 

@@ -123,6 +123,24 @@ failed(int status, char *why, size_t size, const char *what)
 	return status;
 }
 
+/* What may be had in a moment is tried again; all else is a matter of the
+ * configuration, and the pool is given up. */
+static int
+status_of_refusal(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case EINTR:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return 1;
+	default:
+		return EXIT_CONFIG;
+	}
+}
+
 int
 startup_run(struct worker *worker, char *why, size_t why_size)
 {
@@ -148,7 +166,7 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 	    !accept_init(worker, why, why_size))
 		return 1;
 	if (!drop_privileges(context, why, why_size))
-		return EXIT_CONFIG;
+		return status_of_refusal(errno);
 	lock_in(context->pool);
 	if (!service_start_all(worker, &refused)) {
 		snprintf(why, why_size,
