@@ -53,7 +53,11 @@ pid_file_take(const char *path)
 		return false;
 	file = pidfile_open(path, 0644, &other);
 	if (file == NULL) {
-		if (errno == EEXIST)
+		if (errno == EEXIST && other <= 0)
+			log_error("already running, and has not told its pid "
+				  "yet (pid file \"%s\")",
+			    path);
+		else if (errno == EEXIST)
 			log_error("already running as pid %d (pid file "
 				  "\"%s\")",
 			    (int)other, path);
