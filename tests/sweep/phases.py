@@ -183,6 +183,8 @@ class Attempt:
             self.told = daemon.answer(connection)[0]
             done = True
         except (Gone, Refused) as error:
+            if "timed out" in str(error):
+                raise Failure("the caller got no answer") from None
             self.told = f"{type(error).__name__}: {error}"
         self.wait_for_one_worker()
         self.settle()
