@@ -362,6 +362,7 @@ send_joined(s, bytes(350), 100, "127.0.0.1", int(sys.argv[1]))' "$(port echo)"
 		listen = udp://127.0.0.1:0
 	END
 	# Parts of 1,200 bytes do not fit a device that takes 1,000.
+	# shellcheck disable=SC2016 # for the inner shell
 	start_server unshare --net sh -c \
 		'ip link set lo mtu 1000 up; exec "$0" "$@"'
 	local pids
