@@ -6,22 +6,17 @@
  * deadline, what it sends too much of is refused.
  */
 #include <sys/epoll.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/reply.h"
-#include "supervisor/answer.h"
 #include "supervisor/commands.h"
-#include "supervisor/control_connection.h"
-#include "supervisor/loop.h"
+#include "supervisor/control_connection_state.h"
 
 #define OUTPUT_MAX	((size_t)32 * 1024 * 1024) /* a long list */
 #define EVENTS_MAX	((size_t)256 * 1024)	   /* behind: cut off */
@@ -30,33 +25,6 @@
 #define UNREAD_REPLY_MS 10000
 #define IDLE_MS		60000
 #define COMMANDS_A_TURN 16
-
-/* What a connection waits for; each has its deadline. */
-enum wait {
-	WAIT_NOTHING = 0, /* of the client: its answer, or events, come */
-	WAIT_REQUEST,
-	WAIT_LINE, /* the rest of one */
-	WAIT_READER,
-};
-
-struct control_connection {
-	TAILQ_ENTRY(control_connection) entry;
-	int fd;
-	struct watch watch;
-	struct timer deadline;
-	enum wait wait;
-	bool privileged;
-	struct answer answer; /* to the request being answered */
-	bool waiting;	      /* its answer comes later */
-	bool streaming;	      /* gets events */
-	bool ended;	      /* the client sends no more */
-	bool closing;	      /* closed when the output is gone */
-	bool processing;      /* within process(): it goes on by itself */
-	void (*cancel)(struct control_connection *connection);
-	struct buffer out;
-	size_t n_in;
-	char in[CONTROL_LINE_MAX];
-};
 
 static TAILQ_HEAD(, control_connection) connections = TAILQ_HEAD_INITIALIZER(
     connections);
@@ -233,110 +201,14 @@ settle(struct control_connection *connection)
 	set_interest(connection);
 }
 
-struct buffer *
-control_body(struct control_connection *connection)
-{
-	return &connection->answer.body;
-}
-
-bool
-control_is_privileged(const struct control_connection *connection)
-{
-	return connection->privileged;
-}
-
-bool
-control_wants_json(const struct control_connection *connection)
-{
-	return connection->answer.json;
-}
-
 void
-control_begin(struct control_connection *connection, bool json)
-{
-	connection->answer.json = json;
-	connection->answer.as_is = false;
-}
-
-void
-control_as_is(struct control_connection *connection)
-{
-	connection->answer.as_is = true;
-}
-
-static void
-answered(struct control_connection *connection)
+control_connection_answered(struct control_connection *connection)
 {
 	connection->waiting = false;
 	connection->cancel = NULL;
 	/* Whoever answers late is in the middle of something. */
 	if (!connection->processing)
 		process_later(connection);
-}
-
-void
-control_ok(struct control_connection *connection, const char *format, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	answer_ok(&connection->answer, text, &connection->out);
-	answered(connection);
-}
-
-void
-control_error(struct control_connection *connection, enum control_error code,
-    const char *format, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	answer_error(&connection->answer, code, text, &connection->out);
-	answered(connection);
-}
-
-void
-control_report(struct control_connection *connection, json_t *root)
-{
-	if (root == NULL) {
-		control_error(connection, CONTROL_FAILED, "out of memory");
-		return;
-	}
-	answer_take(&connection->answer, root);
-	control_ok(connection, "%s", "");
-}
-
-void
-control_report_list(
-    struct control_connection *connection, json_t *rows, const char *what)
-{
-	if (rows != NULL && json_array_size(rows) == 0 &&
-	    !connection->answer.json)
-		buffer_printf(&connection->answer.body, "no %s\n", what);
-	control_report(connection, rows);
-}
-
-void
-control_defer(struct control_connection *connection,
-    void (*cancel)(struct control_connection *connection))
-{
-	connection->waiting = true;
-	connection->cancel = cancel;
-}
-
-void
-control_stream(struct control_connection *connection)
-{
-	buffer_text(&connection->out, "OK events follow\n");
-	connection->streaming = true;
-	connection->waiting = true;
-	connection->n_in = 0;
 }
 
 static void
