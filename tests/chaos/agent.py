@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""The agent of chaos: one harm after the other, by chance, all of which a
-daemon has to get over. Keeps a diary, remembers which workers it has harmed and
+"""The agents of chaos: one harm after the other, by chance, all of which a
+daemon has to get over. One agent harms processes, the other gives orders, both
+at the same time. They keep a diary, remember which workers they have harmed and
 what of the daemon's answers was not as it should be."""
 import os
 import random
@@ -25,25 +26,37 @@ BAD_LINES = (
 )
 
 
-class Agent:
-    def __init__(self, daemon, seed):
-        self.daemon = daemon
-        self.rng = random.Random(seed)
-        self.tally = Tally()     # of its own clients
+class Record:
+    """What all agents have done."""
+
+    def __init__(self, daemon):
+        self.tally = Tally()     # of their own clients
         self.harmed = {}         # pid -> signals
         self.operator_closes = 0
         self.surprises = []      # answers that should not have been
-        self.slow_ms = []        # how long stats took
+        self.stats_ms = []       # how long stats took
         self.counts = {}         # what was done how often
-        self.n_rotations = 0
-        self.undo = []           # (when, what)
         self.diary = open(daemon.dir + "/diary", "w", encoding="utf8")
-
-    # --- helpers -------------------------------------------------------------
 
     def note(self, words):
         self.diary.write(f"{time.time():.3f} {words}\n")
         self.diary.flush()
+
+
+class Agent:
+    HARMS = ()
+
+    def __init__(self, daemon, record, seed):
+        self.daemon = daemon
+        self.record = record
+        self.rng = random.Random(seed)
+        self.n_rotations = 0
+        self.undo = []           # (when, what)
+
+    # --- helpers -------------------------------------------------------------
+
+    def note(self, words):
+        self.record.note(f"{type(self).__name__:9} {words}")
 
     def later(self, seconds, what):
         self.undo.append((time.monotonic() + seconds, what))
@@ -70,7 +83,7 @@ class Agent:
         # A new worker that was harmed (a HUP may have begun before) is a
         # reason to fail.
         if got != status and "did not start" not in text:
-            self.surprises.append(
+            self.record.surprises.append(
                 f"{' '.join(words)}: {text or 'succeeded'}, "
                 f"wanted status {status}")
 
@@ -79,21 +92,49 @@ class Agent:
             os.kill(pid, number)
         except ProcessLookupError:
             return
-        self.harmed.setdefault(pid, []).append(number)
+        self.record.harmed.setdefault(pid, []).append(number)
+
+    # --- its life ------------------------------------------------------------
+
+    def run(self, seconds):
+        end = time.monotonic() + seconds
+        harms = [h for h, _ in self.HARMS]
+        weights = [w for _, w in self.HARMS]
+        while time.monotonic() < end and self.daemon.alive():
+            harm = self.rng.choices(harms, weights)[0]
+            name = harm.__name__
+            counts = self.record.counts
+            counts[name] = counts.get(name, 0) + 1
+            self.note(name)
+            harm(self)
+            pause = time.monotonic() + self.rng.uniform(0, 0.6)
+            while time.monotonic() < pause:
+                self.undo_due()
+                time.sleep(0.02)
+
+
+class Butcher(Agent):
+    """Harms processes, and the control socket."""
 
     # --- harms ---------------------------------------------------------------
 
     def kill_worker(self):
         """One, seldom a young one, for that ends in back-offs."""
         pool = self.rng.choice(("default", "default", "bulk"))
-        them = self.workers(pool) + self.workers(pool, "draining")
-        if self.rng.random() < 0.8:
-            them = [w for w in them if w["age_seconds"] >= OLD_S]
-        if them:
+        all_of_it = [w for w in self.daemon.workers()
+                     if w["worker"].startswith(pool + "/")]
+        old = self.rng.random() < 0.5
+        them = [w for w in all_of_it if w["age_seconds"] >= OLD_S or not old]
+        if them and not self.waits(pool):
             pid = self.rng.choice(them)["pid"]
             number = self.rng.choice(CRASHES)
             self.note(f"  {pid} {number.name}")
             self.send(pid, number)
+
+    def waits(self, pool):
+        """Is a worker in back-off? Then it is enough."""
+        return any(p["waiting"] for p in self.daemon.ask("status")["pools"]
+                   if p["pool"] == pool)
 
     def kill_all(self):
         """All of a pool in one instant."""
@@ -141,131 +182,9 @@ class Agent:
         if len(pids) > 2:
             self.send(int(self.rng.choice(pids)), signal.SIGKILL)
 
-    def reload_same(self):
-        self.expect("reload")
-
-    def reload_changed(self):
-        settings = self.daemon.settings
-        name = self.rng.choice(("nodelay", "bulk_nodelay", "greeting",
-                                "workers", "level"))
-        settings[name] = {
-            "nodelay": lambda: "no" if settings[name] == "yes" else "yes",
-            "bulk_nodelay": lambda: "no" if settings[name] == "yes" else "yes",
-            "greeting": lambda: self.rng.choice(
-                ("Hello %a\\n", "Hello, you %a\\n")),
-            "workers": lambda: self.rng.randint(2, 6),
-            "level": lambda: self.rng.choice(("info", "debug", "warn")),
-        }[name]()
-        if name == "level":   # the checks read the log
-            settings[name] = "info"
-        self.daemon.write_config()
-        self.note(f"  {name} = {settings[name]}")
-        self.expect("reload")
-
-    def reload_broken(self):
-        self.daemon.write_config()
-        with open(self.daemon.config, encoding="utf8") as f:
-            good = f.read()
-        bad = self.rng.choice(BAD_LINES)
-        self.daemon.write_text(good + bad)
-        status = 1 if "192.0.2.1" in bad else 4
-        self.expect("reload", status=status)
-        self.daemon.write_text(good)
-
-    def reload_cut(self):
-        """While it is being written."""
-        self.daemon.write_config()
-        with open(self.daemon.config, encoding="utf8") as f:
-            good = f.read()
-        self.daemon.write_text("")
-        self.expect("reload", status=4)
-        self.daemon.write_text(good)
-
-    def add_service(self):
-        self.daemon.extra = True
-        self.daemon.write_config()
-        self.expect("reload")
-        for address in self.daemon.addresses().get("extra", []):
-            run_session(self.tally, self.rng,
-                        ("extra", self.exchange, same), address)
-
-    @staticmethod
-    def exchange(c, rng, turn):
-        data = rng.randbytes(1000)
-        c.send(data)
-        c.half_close()
-        c.expect(turn(data))
-        c.expect_end()
-
-    def remove_service(self):
-        """With clients whose connections nobody has accepted yet."""
-        if not self.daemon.extra:
-            return
-        addresses = self.daemon.addresses().get("extra")
-        self.daemon.extra = False
-        self.daemon.write_config()
-        if not addresses:
-            return
-        begin = time.time()
-        stopped = [w["pid"] for w in self.workers("default")]
-        for pid in stopped:
-            self.send(pid, signal.SIGSTOP)
-        queued = [Session(a) for a in addresses for _ in range(5)]
-        for pid in stopped:
-            self.send(pid, signal.SIGCONT)
-        self.expect("reload")
-        for c in queued:
-            self.finish(c, begin)
-
-    def finish(self, c, begin):
-        end = "clean"
-        try:
-            with c.socket:
-                c.send(b"still there?")
-                c.half_close()
-                c.expect(b"still there?")
-                c.expect_end()
-        except Lost:
-            end = "lost"
-            self.tally.lose("extra", begin)
-        except OSError as e:
-            self.tally.fail("extra", f"after its removal: {e}")
-        self.tally.add("extra", connects=1, sent=c.sent, got=c.got, **{end: 1})
-        self.tally.add("extra", **(
-            {"sent_clean": c.sent} if end == "clean" else
-            {"unread": c.sent - c.got}))
-
-    def restart(self):
-        self.expect("restart", *self.rng.choice(
-            ((), ("default",), ("bulk",))))
-
-    def scale(self):
-        self.expect("workers", self.rng.choice(("default", "bulk")),
-                    self.rng.choice(("1", "2", "3", "5", "8", "+1", "+2")))
-
     def hup_storm(self):
         for _ in range(self.rng.randint(2, 200)):
             os.kill(self.daemon.process.pid, signal.SIGHUP)
-
-    def rotate_logs(self):
-        self.n_rotations += 1
-        for name in ("log", "access"):
-            os.rename(f"{self.daemon.dir}/{name}",
-                      f"{self.daemon.dir}/{name}.{self.n_rotations}")
-        if self.rng.random() < 0.5:
-            self.expect("log", "reopen")
-        else:
-            for _ in range(self.rng.randint(1, 20)):
-                os.kill(self.daemon.process.pid, signal.SIGUSR1)
-            self.wait_for_log()
-
-    def wait_for_log(self):
-        end = time.monotonic() + 20
-        while not os.path.exists(self.daemon.dir + "/access"):
-            if time.monotonic() > end:
-                self.surprises.append("USR1 did not open the logs anew")
-                return
-            time.sleep(0.02)
 
     def exhaust_descriptors(self):
         """A worker may open hardly any more, for a while."""
@@ -321,6 +240,141 @@ class Agent:
                 except OSError:
                     pass
 
+    HARMS = (
+        (kill_worker, 14), (kill_all, 3), (end_worker, 3), (stop_worker, 8),
+        (hang_worker, 1), (stop_supervisor, 4), (hup_storm, 3),
+        (exhaust_descriptors, 6), (rude_clients, 5), (flood_control, 3),
+    )
+
+
+class Commander(Agent):
+    """Gives orders, some of them bad."""
+
+    def reload_same(self):
+        self.expect("reload")
+
+    def reload_changed(self):
+        settings = self.daemon.settings
+        name = self.rng.choice(("nodelay", "bulk_nodelay", "greeting",
+                                "workers", "level"))
+        settings[name] = {
+            "nodelay": lambda: "no" if settings[name] == "yes" else "yes",
+            "bulk_nodelay": lambda: "no" if settings[name] == "yes" else "yes",
+            "greeting": lambda: self.rng.choice(
+                ("Hello %a\\n", "Hello, you %a\\n")),
+            "workers": lambda: self.rng.randint(2, 6),
+            "level": lambda: self.rng.choice(("info", "debug", "warn")),
+        }[name]()
+        if name == "level":   # the checks read the log
+            settings[name] = "info"
+        self.daemon.write_config()
+        self.note(f"  {name} = {settings[name]}")
+        self.expect("reload")
+
+    def reload_broken(self):
+        self.daemon.write_config()
+        with open(self.daemon.config, encoding="utf8") as f:
+            good = f.read()
+        bad = self.rng.choice(BAD_LINES)
+        self.daemon.write_text(good + bad)
+        status = 1 if "192.0.2.1" in bad else 4
+        self.expect("reload", status=status)
+        self.daemon.write_text(good)
+
+    def reload_cut(self):
+        """While it is being written."""
+        self.daemon.write_config()
+        with open(self.daemon.config, encoding="utf8") as f:
+            good = f.read()
+        self.daemon.write_text("")
+        self.expect("reload", status=4)
+        self.daemon.write_text(good)
+
+    def add_service(self):
+        self.daemon.extra = True
+        self.daemon.write_config()
+        self.expect("reload")
+        for address in self.daemon.addresses().get("extra", []):
+            run_session(self.record.tally, self.rng,
+                        ("extra", self.exchange, same), address)
+
+    @staticmethod
+    def exchange(c, rng, turn):
+        data = rng.randbytes(1000)
+        c.send(data)
+        c.half_close()
+        c.expect(turn(data))
+        c.expect_end()
+
+    def remove_service(self):
+        """With clients whose connections nobody has accepted yet."""
+        if not self.daemon.extra:
+            return
+        addresses = self.daemon.addresses().get("extra")
+        self.daemon.extra = False
+        self.daemon.write_config()
+        if not addresses:
+            return
+        begin = time.time()
+        stopped = [w["pid"] for w in self.workers("default")]
+        for pid in stopped:
+            self.send(pid, signal.SIGSTOP)
+        queued = [Session(a) for a in addresses for _ in range(5)]
+        order = threading.Thread(target=self.expect, args=("reload",))
+        order.start()
+        order.join(self.rng.uniform(0, 0.6))
+        for pid in stopped:
+            self.send(pid, signal.SIGCONT)
+        for c in queued:
+            self.finish(c, begin)
+        order.join()
+
+    def finish(self, c, begin):
+        end = "clean"
+        try:
+            with c.socket:
+                c.send(b"still there?")
+                c.half_close()
+                c.expect(b"still there?")
+                c.expect_end()
+        except Lost:
+            end = "lost"
+            self.record.tally.lose("extra", begin)
+        except OSError as e:
+            self.record.tally.fail("extra", f"after its removal: {e}")
+        self.record.tally.add("extra", connects=1, sent=c.sent, got=c.got, **{end: 1})
+        self.record.tally.add("extra", **(
+            {"sent_clean": c.sent} if end == "clean" else
+            {"unread": c.sent - c.got}))
+
+    def restart(self):
+        self.expect("restart", *self.rng.choice(
+            ((), ("default",), ("bulk",))))
+
+    def scale(self):
+        self.expect("workers", self.rng.choice(("default", "bulk")),
+                    self.rng.choice(("1", "2", "3", "5", "8", "+1", "+2")))
+
+    def rotate_logs(self):
+        self.n_rotations += 1
+        for name in ("log", "access"):
+            os.rename(f"{self.daemon.dir}/{name}",
+                      f"{self.daemon.dir}/{name}.{self.n_rotations}")
+        if self.rng.random() < 0.5:
+            self.expect("log", "reopen")
+        else:
+            for _ in range(self.rng.randint(1, 20)):
+                os.kill(self.daemon.process.pid, signal.SIGUSR1)
+            self.wait_for_log()
+
+    def wait_for_log(self):
+        end = time.monotonic() + 20
+        while not os.path.exists(self.daemon.dir + "/access"):
+            if time.monotonic() > end:
+                self.record.surprises.append("USR1 did not open the logs anew")
+                return
+            time.sleep(0.02)
+
     def drain(self):
         self.expect("drain")
         self.later(self.rng.uniform(0, 1), lambda: self.expect("resume"))
@@ -330,7 +384,7 @@ class Agent:
         for row in rows[:5]:
             try:
                 self.daemon.ctl("close", row["id"])
-                self.operator_closes += 1
+                self.record.operator_closes += 1
             except Refused:
                 pass  # it had just ended
 
@@ -341,34 +395,14 @@ class Agent:
             self.expect(*words)
         begin = time.monotonic()
         self.expect("stats")
-        self.slow_ms.append((time.monotonic() - begin) * 1000)
+        self.record.stats_ms.append((time.monotonic() - begin) * 1000)
 
     HARMS = (
-        (kill_worker, 10), (kill_all, 2), (end_worker, 3), (stop_worker, 8),
-        (hang_worker, 1), (stop_supervisor, 4), (reload_same, 4),
-        (reload_changed, 8), (reload_broken, 4), (reload_cut, 2),
-        (add_service, 3), (remove_service, 3), (restart, 3), (scale, 5),
-        (hup_storm, 3), (rotate_logs, 4), (exhaust_descriptors, 6),
-        (rude_clients, 5), (flood_control, 3), (drain, 3),
-        (close_connections, 4), (look, 5),
+        (reload_same, 4), (reload_changed, 8), (reload_broken, 4),
+        (reload_cut, 2), (add_service, 3), (remove_service, 3), (restart, 4),
+        (scale, 5), (rotate_logs, 4), (drain, 3), (close_connections, 4),
+        (look, 5),
     )
-
-    # --- its life ------------------------------------------------------------
-
-    def run(self, seconds):
-        end = time.monotonic() + seconds
-        harms = [h for h, _ in self.HARMS]
-        weights = [w for _, w in self.HARMS]
-        while time.monotonic() < end and self.daemon.alive():
-            harm = self.rng.choices(harms, weights)[0]
-            name = harm.__name__
-            self.counts[name] = self.counts.get(name, 0) + 1
-            self.note(name)
-            harm(self)
-            pause = time.monotonic() + self.rng.uniform(0, 0.6)
-            while time.monotonic() < pause:
-                self.undo_due()
-                time.sleep(0.02)
 
     def make_good(self, settings):
         """Everything as it was before the first harm; the service that comes

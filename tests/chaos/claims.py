@@ -14,6 +14,7 @@ from daemon import SANITIZED
 
 BUFFER = 64 * 1024         # of one receive
 BATCH = 32                 # datagrams of one receive
+TRAIN = 64                 # of which each may be so many of one sender
 NOTICED_S = 4              # a death, when the supervisor was stopped as well
 GROWTH_KIB = 4096          # of memory, that may stay with the allocator
 
@@ -32,9 +33,9 @@ EXPECTED_ERRORS = re.compile("|".join((
 class Evidence:
     """Everything there is to hold against one another."""
 
-    def __init__(self, daemon, agent, numbers, losses, failures):
+    def __init__(self, daemon, record, numbers, losses, failures):
         self.daemon = daemon
-        self.agent = agent
+        self.record = record
         self.n = numbers
         self.losses = losses
         self.failures = failures
@@ -91,7 +92,7 @@ def deaths_are_ours(e):
     fatal = {int(s) for s in (
         signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)}
     for death in e.deaths:
-        sent = {int(s) for s in e.agent.harmed.get(death["pid"], ())}
+        sent = {int(s) for s in e.record.harmed.get(death["pid"], ())}
         if death["signal"] in sent & fatal:
             continue
         # The watchdog's, of one that we had stopped.
@@ -145,8 +146,8 @@ def closed_adds_up(e):
                            causes["lost"] - len(e.deaths), causes["idle"],
                            e.n[service, "idle"])
         operator += causes["operator"]
-    yield from between("closed by us", e.agent.operator_closes -
-                       len(e.deaths), operator, e.agent.operator_closes)
+    yield from between("closed by us", e.record.operator_closes -
+                       len(e.deaths), operator, e.record.operator_closes)
 
 
 def bytes_add_up(e):
@@ -169,8 +170,9 @@ def bytes_add_up(e):
 
 def datagrams_add_up(e):
     """datagrams are those that clients have sent and got"""
-    uncounted = len(e.deaths) * BATCH
     for service in e.datagrams():
+        uncounted = len(e.deaths) * BATCH * (
+            TRAIN if service == "trains" else 1)
         s = e.services[service]
         asked = e.n[service, "questions"]
         dropped = sum(v for k, v in s.items() if k.startswith("dropped_"))
@@ -199,7 +201,7 @@ def has_access_lines(e):
 
 def answers_were_right(e):
     """each command was answered as it had to be"""
-    yield from e.agent.surprises
+    yield from e.record.surprises
 
 
 def is_at_baseline(e):

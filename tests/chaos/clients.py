@@ -19,6 +19,8 @@ import threading
 import time
 
 PATIENCE_S = 60    # more than any back-off
+UDP_SEGMENT = 103
+TRAIN_MAX = 64
 ANSWER_S = 8       # for a datagram: longer than a worker is stopped
 THREADS = 12       # of each process
 PAUSE_S = 0.02     # between two sessions of a thread, on average half of it
@@ -286,7 +288,7 @@ KINDS = [
     ("rough", resetter, same, 8), ("rough", vanisher, None, 6),
     ("rough", deaf, None, 5), ("chargen", chargen_reader, None, 5),
     ("dgram", "datagrams", 1400, 12), ("dgram", "datagrams", 30000, 2),
-    ("gram", "datagrams", 8000, 6),
+    ("trains", "datagrams", 1400, 5), ("gram", "datagrams", 8000, 6),
 ]
 
 
@@ -365,18 +367,23 @@ def datagrams(tally, rng, service, largest, address):
 
 
 def burst(tally, rng, service, largest, s, where):
-    n = rng.randint(1, max(1, min(16, 60000 // largest)))
     open_questions = set()
-    for _ in range(n):
-        data = rng.randbytes(16) + text(rng, rng.randint(0, largest))
+    n = rng.randint(1, max(1, min(16, 60000 // largest)))
+    if service == "trains":
+        questions = train(rng, s)
+    else:
+        questions = [[rng.randbytes(16) + text(rng, rng.randint(0, largest))]
+                     for _ in range(n)]
+    for together in questions:
+        data = b"".join(together)
         try:
             s.sendto(data, where)
         except OSError as e:  # a full queue: nothing was sent
             if e.errno not in (errno.EAGAIN, errno.ENOBUFS):
                 tally.fail(service, f"cannot send a datagram: {e}")
             continue
-        open_questions.add(data)
-        tally.add(service, questions=1, sent=len(data))
+        open_questions.update(together)
+        tally.add(service, questions=len(together), sent=len(data))
     end = time.monotonic() + ANSWER_S
     while open_questions and time.monotonic() < end:
         try:
@@ -389,6 +396,15 @@ def burst(tally, rng, service, largest, s, where):
             tally.fail(service, f"an answer to no question: {data[:40]!r}")
         open_questions.discard(data)
     tally.add(service, unanswered=len(open_questions))
+
+
+def train(rng, s):
+    """Many datagrams in one call, all alike in length but for the last."""
+    size = rng.randint(16, 1000)
+    s.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
+    n = rng.randint(1, min(TRAIN_MAX, 60000 // size))
+    return [[rng.randbytes(16) + text(rng, size - 16) for _ in range(n - 1)] +
+            [rng.randbytes(16)]]
 
 
 def run_thread(tally, rng, addresses, stop):

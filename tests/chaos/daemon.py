@@ -83,6 +83,10 @@ listen = tcp://127.0.0.1:0 unix:{dir}/discard.sock
 handler = echo
 listen = udp://127.0.0.1:0 udp://[::1]:0
 
+[service trains]
+handler = echo
+listen = udp://127.0.0.1:0
+
 [service gram]
 handler = echo
 pool = bulk
