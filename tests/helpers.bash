@@ -54,7 +54,8 @@ is_sanitized() {
 	[[ $PREFORKD_BIN == */asan ]]
 }
 
-# A leak check cannot look into a process that is traced already.
+# A leak check cannot look into a process that is traced already, nor at one
+# that does not see /proc.
 without_leak_check() {
 	export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0
 }
