@@ -227,6 +227,19 @@ class Daemon:
               + ", ".join(read(f"/proc/{p}/cmdline").replace("\0", " ")
                           for p in self.left()))
 
+    @staticmethod
+    def n_descriptors(pid):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    def check_descriptors(self, pid, wanted):
+        """None was lost; one of a client that has just gone may linger."""
+        try:
+            until(lambda: self.n_descriptors(pid) == wanted, 2, "")
+        except Failure:
+            raise Failure(
+                f"pid {pid} has {self.n_descriptors(pid)} descriptors "
+                f"instead of {wanted}") from None
+
     def check_idle(self):
         """Nothing spins: what does so once may have had work, so look again."""
         for seconds in (0.05, 0.5):

@@ -16,10 +16,10 @@ from tracer import Catcher, Tracer
 
 def names_what_failed(messages, fault):
     """The object in quotes, or the words for the error."""
-    words = "out of memory" if fault == "ENOMEM" or fault == KILL \
-        else os.strerror(getattr(errno, fault))
-    return '"' in messages or ".ini:" in messages or \
-        words.lower() in messages.lower() or "worker " in messages
+    words = ["out of memory", '"', ".ini:", "worker "]
+    if fault != KILL:
+        words.append(os.strerror(getattr(errno, fault)))
+    return any(w in messages for w in words)
 
 
 class Attempt:
@@ -158,6 +158,14 @@ class Attempt:
 
     # --- the phases ---------------------------------------------------------
 
+    def recover(self):
+        """A start over what a crash has left."""
+        self.daemon.start()
+        os.kill(self.daemon.pid, signal.SIGKILL)
+        self.daemon.wait_end()
+        self.daemon.check_alone()
+        self.start()
+
     def start(self):
         self.launch_traced()
         self.daemon.wait_ready()
@@ -175,6 +183,7 @@ class Attempt:
         daemon = self.daemon
         daemon.start()
         before = daemon.listeners()
+        descriptors = daemon.n_descriptors(daemon.pid)
         daemon.write_config(reloaded=command == "reload")
         done = False
         try:
@@ -198,6 +207,8 @@ class Attempt:
                 "second" not in (service for service, _ in after):
             raise Failure("done, but the new service is not there")
         self.check_running()
+        daemon.check_descriptors(
+            daemon.pid, descriptors + len(after) - len(before))
         daemon.ask(command)
         self.wait_for_one_worker()
         if len(daemon.children()) != 1:
@@ -224,6 +235,8 @@ class Attempt:
         daemon.start()
         addresses = [a for _, a in daemon.listeners()
                      if a.partition(":")[0] in kinds]
+        worker = daemon.worker()
+        descriptors = daemon.n_descriptors(worker)
         answers = self.trace_while(
             lambda: [daemon.try_exchange(a) for a in addresses])
         self.settle()
@@ -232,6 +245,8 @@ class Attempt:
         if answers.count(False) > 1:
             raise Failure("more than one client was not served")
         self.check_running()
+        if daemon.worker() == worker:
+            daemon.check_descriptors(worker, descriptors)
         self.check_stop()
 
     def accept(self):
@@ -246,6 +261,7 @@ class Attempt:
         daemon.start()
         address = daemon.listeners()[0][1]
         old = daemon.worker()
+        descriptors = daemon.n_descriptors(daemon.pid)
         self.trace_while(lambda: os.kill(old, signal.SIGKILL), ["worker"])
         until(lambda: not is_live(old), DEADLINE_S, "the worker is dead")
         # It waits in the queue until there is a worker again.
@@ -255,6 +271,7 @@ class Attempt:
         self.told = f"next answered: {answered}"
         if self.check_survived():
             self.check_running()
+            daemon.check_descriptors(daemon.pid, descriptors)
             self.check_stop()
 
     def stop(self):
@@ -279,6 +296,7 @@ class Attempt:
 # (phase, which of its processes)
 PHASES = [
     ("start", "supervisor"), ("start", "resolver"), ("start", "worker"),
+    ("recover", "supervisor"),
     ("reload", "supervisor"), ("reload", "resolver"), ("reload", "worker"),
     ("reload", "old-worker"),
     ("restart", "supervisor"), ("restart", "worker"),
