@@ -16,7 +16,8 @@
 #include "common/log.h"
 #include "supervisor/loop.h"
 
-#define TURN_EVENTS 64 /* told in one turn; the rest come in the next */
+#define TURN_EVENTS	64  /* told in one turn; the rest come in the next */
+#define CHANGE_AGAIN_MS 100 /* a change of a watch that failed */
 
 TAILQ_HEAD(timers, timer);
 
@@ -60,15 +61,27 @@ loop_watch(struct watch *watch, int fd, uint32_t events,
 	return 0;
 }
 
+static void
+change_again(void *arg)
+{
+	struct watch *watch = arg;
+
+	loop_watch_change(watch, watch->events);
+}
+
 void
 loop_watch_change(struct watch *watch, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 
-	if (watch->active &&
-	    epoll_ctl(loop.epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) == -1)
-		log_error("cannot watch descriptor %d: %s", watch->fd,
-		    strerror(errno));
+	if (!watch->active)
+		return;
+	watch->events = events;
+	loop_timer_cancel(&watch->again);
+	if (epoll_ctl(loop.epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) == 0)
+		return;
+	log_error("cannot watch descriptor %d: %s", watch->fd, strerror(errno));
+	loop_timer_set(&watch->again, CHANGE_AGAIN_MS, change_again, watch);
 }
 
 void
@@ -78,6 +91,7 @@ loop_unwatch(struct watch *watch)
 		return;
 	epoll_ctl(loop.epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
 	watch->active = false;
+	loop_timer_cancel(&watch->again);
 	for (int i = 0; i < loop.n_events; i++) {
 		if (loop.events[i].data.ptr == watch)
 			loop.events[i].data.ptr = NULL;

@@ -12,15 +12,6 @@
  * that pass, each told to one function. There is one loop in the process.
  */
 
-/* A descriptor being watched. Embedded in its owner; the descriptor stays the
- * owner's. Zero is "not watched". */
-struct watch {
-	int fd;
-	bool active;
-	void (*ready)(void *arg, uint32_t events); /* EPOLLIN ... */
-	void *arg;
-};
-
 /* A deadline. Embedded in its owner; zero is "not set". */
 struct timer {
 	TAILQ_ENTRY(timer) entry;
@@ -31,6 +22,17 @@ struct timer {
 	void *arg;
 };
 
+/* A descriptor being watched. Embedded in its owner; the descriptor stays the
+ * owner's. Zero is "not watched". */
+struct watch {
+	int fd;
+	bool active;
+	void (*ready)(void *arg, uint32_t events); /* EPOLLIN ... */
+	void *arg;
+	uint32_t events;    /* that are wanted */
+	struct timer again; /* when a change of them failed */
+};
+
 /* Creates the loop. Returns -1 with errno. */
 int loop_init(void);
 void loop_close(void);
@@ -38,6 +40,7 @@ void loop_close(void);
 /* Begins to watch FD for EVENTS, level-triggered. Returns -1 with errno. */
 int loop_watch(struct watch *watch, int fd, uint32_t events,
     void (*ready)(void *arg, uint32_t events), void *arg);
+/* What fails is logged and tried again: nobody would wake its owner. */
 void loop_watch_change(struct watch *watch, uint32_t events);
 /* Safe for a watch that is not active, and from within any callback. */
 void loop_unwatch(struct watch *watch);
