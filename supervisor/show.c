@@ -75,12 +75,12 @@ pool_row(struct pool *pool)
 	    pool->last_exit[0] == '\0' ? "-" : pool->last_exit);
 }
 
-/* Appends ROW; a lost row makes the whole NULL. */
+/* Appends ROW; a lost row makes the whole NULL. What cannot be appended, also
+ * to NULL, is freed by json_array_append_new(). */
 static json_t *
 with_row(json_t *rows, json_t *row)
 {
-	if (rows == NULL || row == NULL ||
-	    json_array_append_new(rows, row) == -1) {
+	if (json_array_append_new(rows, row) == -1) {
 		json_decref(rows);
 		return NULL;
 	}

@@ -15,14 +15,9 @@ teardown() {
 
 # --- verbs -------------------------------------------------------------------
 
-# serve [LINE [POOL-LINES]]: an echo service with that setting, one worker.
+# An echo service, one worker.
 serve() {
-	write_config "" "${2-workers = 1}" <<-END
-		[service echo]
-		handler = echo
-		listen = tcp://127.0.0.1:0
-		${1-}
-	END
+	write_echo_config "" "workers = 1"
 	start_watched
 }
 
@@ -256,3 +251,316 @@ costs_the_connection() {
 	assert_equal "$(counter echo bytes_out)" 30
 	run ! log_has ': warn: '
 }
+
+# --- memory of the process ---------------------------------------------------
+
+# Builds what makes allocations fail, and starts the daemon with it.
+start_forgetful() {
+	cc -shared -fPIC -g -fno-omit-frame-pointer \
+		-fno-optimize-sibling-calls -o "$DIR/malloc_fails.so" \
+		"$ROOT/tests/malloc_fails.c"
+	fail_allocations 0 0
+	start_server env LD_PRELOAD="$DIR/malloc_fails.so" \
+		MALLOC_FAILS="$DIR/one_in" \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
+	take_baseline
+}
+
+# fail_allocations N M: one in N of the supervisor, one in M of the workers; 0:
+# none. The file is mapped, so it must not be made anew.
+fail_allocations() {
+	python3 -c 'import struct, sys
+sys.stdout.buffer.write(struct.pack("II", *map(int, sys.argv[1:])))' "$@" |
+		dd of="$DIR/one_in" conv=notrunc status=none
+}
+
+# Clients that send until nobody takes it, then read, and take every end for
+# granted; prints how many got back all they had sent.
+demanding_clients() {
+	clients '
+good = 0
+for i in range(100):
+    s = connect()
+    s.settimeout(0.05)
+    sent = got = 0
+    try:
+        while sent < 20000000:
+            sent += s.send(bytes(1000000))
+    except OSError:
+        pass
+    s.settimeout(10)
+    try:
+        s.shutdown(socket.SHUT_WR)
+        while n := len(s.recv(1000000)):
+            got += n
+    except OSError:
+        pass
+    good += got == sent
+print(good)'
+}
+
+@test "fault 28: workers without memory lose connections, not their lives" {
+	write_echo_config
+	start_forgetful
+	local pids good
+	pids=$(worker_pids)
+	fail_allocations 0 3
+	good=$(demanding_clients)
+	fail_allocations 0 0
+	assert [ "$good" -lt 100 ]
+	assert_equal "$(worker_pids)" "$pids"
+	assert [ "$(counter echo refused_memory)" -gt 0 ]
+	assert [ "$(counter echo closed_error)" -gt 0 ]
+	# None of it is left behind, and all are served again.
+	wait_until 5 counter_is echo active 0
+	assert_equal "$(demanding_clients)" 100
+}
+
+# What an operator does, whatever is answered.
+busy_operator() {
+	local round
+	for round in 1 2 3 4 5 6; do
+		whatever ctl stats
+		whatever ctl workers
+		whatever ctl -j connections
+		whatever ctl listeners
+		whatever ctl workers default $((2 + round % 2))
+		touch_workers
+		whatever ctl reload
+		whatever kill -KILL "$(pgrep -P "$SERVER" | head -1)"
+	done
+}
+
+whatever() {
+	"$@" >>"$DIR/operator" 2>&1 || :
+}
+
+# A change that only new workers can take up, another one each time.
+touch_workers() {
+	if grep -q '^nodelay = yes' "$CONFIG"; then
+		set_setting nodelay no
+	else
+		set_setting nodelay yes
+	fi
+}
+
+@test "fault 28: a supervisor without memory goes on, and recovers" {
+	LOG_ERRORS='.'
+	write_config <<-'END'
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+		nodelay = yes
+	END
+	start_forgetful
+	local rate
+	for rate in 30 3 1; do
+		fail_allocations "$rate" 0
+		busy_operator
+		fail_allocations 0 0
+		is_alive
+	done
+	ctl workers default 2
+	touch_workers
+	ctl reload
+	wait_until 20 ready_workers_are 2
+	is_served
+}
+
+is_alive() {
+	wait_until 10 ctl ping
+}
+
+is_served() {
+	assert_equal "$(tcp "$(port echo)" <<<hello)" hello
+}
+
+# --- descriptors that must not get anywhere else -----------------------------
+
+# flags_of PID: "descriptor flags" of those that are not 0, 1 and 2.
+open_flags() {
+	local fd
+	for fd in "/proc/$1/fdinfo/"*; do
+		[ "${fd##*/}" -le 2 ] ||
+			echo "${fd##*/} $(awk '/^flags:/ { print $2 }' "$fd")"
+	done
+}
+
+@test "fault 31: every descriptor closes when another program is run" {
+	write_config "access_log = $DIR/access\nlog = $DIR/file.log" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0 udp://127.0.0.1:0
+		listen = unix:$DIR/s unixgram:$DIR/g
+	END
+	# Those that the shell has left it are not ours to judge.
+	start_watched python3 -c 'import os, sys
+os.closerange(3, 1024)
+os.execv(sys.argv[1], sys.argv[1:])'
+	local held pid n=0 fd flags
+	hold held "$(port echo)"
+	echoes "$held"
+	background timeout 30 "$PREFORKCTL" -s "$SOCKET" events
+	for pid in "$SERVER" $(worker_pids); do
+		while read -r fd flags; do
+			n=$((n + 1))
+			# O_CLOEXEC
+			[ $((flags & 02000000)) -ne 0 ] || {
+				ls -l "/proc/$pid/fd/$fd"
+				return 1
+			}
+		done < <(open_flags "$pid")
+	done
+	assert [ "$n" -gt 20 ]
+	release "$held"
+	end_background
+}
+
+@test "fault 32: 1,000 connections leave no descriptor behind" {
+	write_echo_config
+	start_watched
+	clients '
+for i in range(20):
+    all = [answered(connect()) for j in range(50)]
+    for j, s in enumerate(all):
+        (reset if j % 3 == 0 else socket.socket.close)(s)'
+	wait_until 5 counter_is echo active 0
+	assert_equal "$(counter echo accepted)" 1000
+	assert_baseline
+}
+
+@test "fault 32: nor do 100 reloads, of which half are refused" {
+	LOG_ERRORS='reload|nonsense'
+	write_config "" "workers = 1" <<-'END'
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+		nodelay = yes
+	END
+	start_watched
+	local round
+	for ((round = 0; round < 50; round++)); do
+		touch_workers
+		ctl reload
+		set_setting handler nonsense
+		run -4 ctl reload
+		set_setting handler echo
+	done
+	assert_equal "$(ctl_json workers | jq '.[0].generation')" 51
+	assert_baseline
+}
+
+@test "fault 32: nor do 50 workers that die" {
+	write_echo_config "" "workers = 25"
+	start_watched
+	local round pids
+	for round in 1 2; do
+		pids=$(worker_pids)
+		# shellcheck disable=SC2086 # a list of words
+		kill -KILL $pids
+		wait_until 20 all_are_others_than "$pids"
+	done
+	assert_equal "$(n_log_lines 'killed by signal 9')" 50
+	assert_baseline
+}
+
+# all_are_others_than PIDS: 25 workers are ready, none of them.
+all_are_others_than() {
+	ready_workers_are 25 && [ -z "$(comm -12 <(sort <<<"$1") \
+		<(worker_pids | sort))" ]
+}
+
+@test "fault 33: without descriptors 0, 1 and 2 no socket gets their numbers" {
+	write_echo_config "log = $LOG"
+	"$PREFORKD" -c "$CONFIG" <&- >&- 2>&- 3>&- 4>&- &
+	SERVER=$!
+	wait_until 20 server_ready_or_gone
+	take_baseline
+	local pid fd
+	for pid in "$SERVER" $(worker_pids); do
+		for fd in 0 1 2; do
+			run -0 readlink "/proc/$pid/fd/$fd"
+			assert_output /dev/null
+		done
+	done
+	run -0 tcp "$(port echo)" <<<"hello"
+	assert_output hello
+}
+
+# epolls_of PID: its descriptors that are one.
+epolls_of() {
+	find "/proc/$1/fd" -mindepth 1 -lname 'anon_inode:*eventpoll*' \
+		-printf '%f\n'
+}
+
+# same_file PID FD PID FD: one opening of a file, inherited.
+same_file() {
+	python3 - "$@" <<-'END'
+		import ctypes, platform, sys
+		one, fd, other, its = map(int, sys.argv[1:])
+		kcmp = {"x86_64": 312, "aarch64": 272, "riscv64": 272}
+		result = ctypes.CDLL(None).syscall(
+		    kcmp[platform.machine()], one, other, 0, fd, its)
+		assert result != -1
+		sys.exit(result != 0)
+	END
+}
+
+# watched_by PID: what its poller looks at, one descriptor a line.
+watched_by() {
+	awk '/^tfd:/ { print $2 }' "/proc/$1/fdinfo/$(epolls_of "$1")" |
+		sort -n
+}
+
+@test "fault 35: each process has a poller of its own, made after fork" {
+	write_echo_config
+	start_watched
+	local one two held before
+	one=$(slot_pid 1)
+	kill -KILL "$(slot_pid 2)"
+	wait_until 5 log_has 'worker default/2.*killed'
+	wait_until 5 slot_is_ready 2
+	two=$(slot_pid 2)
+	local pid
+	for pid in "$SERVER" "$one" "$two"; do
+		assert_equal "$(epolls_of "$pid" | wc -l)" 1
+	done
+	# What is the same is known to be.
+	same_file "$SERVER" 2 "$one" 2
+	run -1 same_file "$one" "$(epolls_of "$one")" "$two" "$(epolls_of "$two")"
+	run -1 same_file "$SERVER" "$(epolls_of "$SERVER")" \
+		"$two" "$(epolls_of "$two")"
+	# A connection that has ended is not looked at any more.
+	before=$(watched_by "$one" && watched_by "$two")
+	hold_some 4
+	for held in "${HELD[@]}"; do echoes "$held"; done
+	assert_not_equal "$(watched_by "$one" && watched_by "$two")" "$before"
+	release_all
+	wait_until 5 counter_is echo active 0
+	assert_equal "$(watched_by "$one" && watched_by "$two")" "$before"
+}
+
+# --- limits of the process ---------------------------------------------------
+
+@test "fault 36: too few descriptors for max_connections: fewer connections, and told" {
+	write_echo_config "" "nofile = 40\nmax_connections = 100\nworkers = 1"
+	start_watched
+	wait_until 5 log_has 'pool "default": 2[0-9] connections a worker instead of 100, for only 40 descriptors are allowed'
+	run timeout 10 python3 -c '
+import select, socket, sys, time
+all = [socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    for i in range(40)]
+for s in all:
+    s.sendall(b"x")
+served = set()
+end = time.monotonic() + 5
+while time.monotonic() < end:
+    ready = select.select(list(set(all) - served), [], [], 0.4)[0]
+    served.update(ready)
+    if not ready and len(served) >= 20:
+        break
+print(20 <= len(served) < 30)' "$(port echo)"
+	assert_output True
+	run ! grep 'cannot accept' "$LOG"
+}
+
