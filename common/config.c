@@ -35,12 +35,46 @@ absolute_path(const char *path)
 }
 
 static bool
-has_null_text(const struct config *config)
+is_text(enum setting_type type)
 {
-	const struct daemon_config *daemon = &config->daemon;
+	return type == SETTING_STRING || type == SETTING_NAME ||
+	    type == SETTING_USER || type == SETTING_GROUP ||
+	    type == SETTING_PATH;
+}
 
-	return daemon->user == NULL || daemon->control == NULL ||
-	    daemon->log == NULL;
+/* Whether OBJECT has each text that has a default, which is there also in
+ * place of a wrong one. */
+static bool
+has_texts(enum setting_section kind, const void *object)
+{
+	for (size_t i = 0; i < settings_count; i++) {
+		const struct setting *setting = &settings_table[i];
+		const char *const *text =
+		    (const void *)((const char *)object + setting->offset);
+		if (setting->section == kind && setting->fallback != NULL &&
+		    is_text(setting->type) && *text == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* Nothing that is missing for lack of memory; else checks would stumble. */
+static bool
+is_whole(const struct config *config)
+{
+	if (!has_texts(SECTION_DAEMON, &config->daemon))
+		return false;
+	for (size_t i = 0; i < config->n_pools; i++) {
+		if (config->pools[i]->name == NULL ||
+		    !has_texts(SECTION_POOL, config->pools[i]))
+			return false;
+	}
+	for (size_t i = 0; i < config->n_services; i++) {
+		if (config->services[i]->name == NULL ||
+		    !has_texts(SECTION_SERVICE, config->services[i]))
+			return false;
+	}
+	return true;
 }
 
 struct config *
@@ -63,8 +97,10 @@ config_load(const char *path, const struct handler_catalog *catalog,
 	/* What cannot be opened has one error, not one and its echo. */
 	if (errors_none(errors) || !STAILQ_EMPTY(&config->extra->sections)) {
 		config_build(config, catalog, errors);
-		if (!has_null_text(config))
+		if (is_whole(config))
 			config_check(config, catalog, errors);
+		else
+			errors_add(errors, path, 0, "out of memory");
 	}
 	if (errors_none(errors))
 		return config;
