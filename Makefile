@@ -142,6 +142,12 @@ chaos: ## all faults by chance under load, CHAOS_SECONDS (120), CHAOS_SEED
 	@$(MAKE) --no-print-directory all
 	@PREFORKD_BIN='$(CURDIR)/$(BUILD)' tests/chaos/run
 
+.PHONY: sweep
+sweep: ## fail each system call once, and kill at each (SWEEP=quick: fewer)
+	@./deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@PREFORKD_BIN='$(CURDIR)/$(BUILD)' tests/sweep/run
+
 .PHONY: bench
 bench: ## measure against the peers that the machine has (BENCH="--list")
 	@./deps.sh build bench

@@ -20,6 +20,9 @@ DEADLINE_S = 20    # of a case, and the longest that anything is waited for
 # leave, and a machine that is busy has its own time.
 GRACE_S = 5
 USER = "nobody"
+# A leak check cannot look into a process that is traced already.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS":
+               os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
 class Failure(Exception):
@@ -127,7 +130,8 @@ class Daemon:
             self.process = subprocess.Popen(
                 [*before, PREFORKD, "-c", f"{self.dir}/preforkd.ini"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=err, cwd=self.dir, start_new_session=True)
+                stderr=err, cwd=self.dir, env=ENVIRONMENT,
+                start_new_session=True)
         self.sessions.append(self.process.pid)
 
     @property
