@@ -91,6 +91,7 @@ def deaths_are_ours(e):
     """no worker died but by our hand"""
     fatal = {int(s) for s in (
         signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)}
+    ready = e.daemon.ready_pids()
     for death in e.deaths:
         sent = {int(s) for s in e.record.harmed.get(death["pid"], ())}
         if death["signal"] in sent & fatal:
@@ -98,6 +99,9 @@ def deaths_are_ours(e):
         # The watchdog's, of one that we had stopped.
         if int(signal.SIGSTOP) in sent and \
                 death["signal"] in (signal.SIGABRT, signal.SIGKILL):
+            continue
+        # One of a reload that came to nothing, which was not ready yet.
+        if death["signal"] == signal.SIGKILL and death["pid"] not in ready:
             continue
         yield f"pid {death['pid']}, signal {death['signal']}, we sent {sent}"
 

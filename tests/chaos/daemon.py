@@ -238,6 +238,12 @@ class Daemon:
     def access_lines(self):
         return lines_of(self.dir + "/access*")
 
+    def ready_pids(self):
+        """Of workers that have served, whatever became of them."""
+        found = (re.search(r": worker \S+ \(pid (\d+)\) ready$", line)
+                 for line in self.log_lines())
+        return {int(m.group(1)) for m in found if m}
+
     def deaths(self):
         """Of workers that did not just leave, by the log: pid, signal (or 0),
         connections lost, and when it was noticed."""
