@@ -564,3 +564,70 @@ print(20 <= len(served) < 30)' "$(port echo)"
 	run ! grep 'cannot accept' "$LOG"
 }
 
+@test "fault 36: a hard limit that is too low is told, and kept to" {
+	write_echo_config "" "workers = 1"
+	start_watched prlimit --nofile=64:64
+	wait_until 5 log_has 'pool "default": [0-9]* connections a worker instead of 10000, for only 64 descriptors are allowed'
+	clients '
+all = [connect() for i in range(80)]
+for s in all:
+    s.sendall(b"x")
+served = set()
+while len(served) < 80:
+    ready = select.select(list(set(all) - served), [], [], 5)[0]
+    assert 0 < len(ready) < 64, len(ready)
+    for s in ready:
+        s.close()
+    served.update(ready)'
+	run ! log_has 'cannot accept'
+}
+
+# file_is_full: nothing more goes into the log.
+file_is_full() {
+	[ "$(stat -c %s "$DIR/file.log")" -ge $((16384 - 200)) ]
+}
+
+@test "fault 37: a log that may not grow stops nobody" {
+	write_echo_config "log = $DIR/file.log"
+	start_watched prlimit --fsize=16384
+	local pids round
+	pids=$(worker_pids)
+	for ((round = 0; round < 20; round++)); do
+		clients 'for i in range(20): answered(connect()).close()'
+		if file_is_full; then break; fi
+	done
+	file_is_full
+	# Now each line is one too many.
+	clients 'for i in range(20): answered(connect()).close()'
+	assert_equal "$(worker_pids)" "$pids"
+	assert [ "$(pool_counter log_dropped)" -gt 0 ]
+	assert [ "$(stat -c %s "$DIR/file.log")" -le 16384 ]
+	# As logrotate does it.
+	mv "$DIR/file.log" "$DIR/file.log.1"
+	kill -USR1 "$SERVER"
+	wait_until 5 grep -q 'log lines were dropped' "$DIR/file.log"
+}
+
+@test "fault 37: as many processes as its user may have, then more" {
+	LOG_ERRORS='cannot fork|cannot start'
+	# A user who has no other process, in no other run of the tests either.
+	local stranger=(setpriv --reuid=$((100000 + BASHPID)) --regid=65534
+		--clear-groups)
+	write_echo_config
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
+	chmod 777 "$DIR"
+	start_watched "${stranger[@]}" prlimit --nproc=3:100
+	ctl workers default 4
+	wait_until 5 log_has 'Resource temporarily unavailable'
+	is_served
+	assert_equal "$(worker_pids | wc -l)" 2
+	assert [ "$(ctl_json stats | jq '.pools[0].not_started')" -gt 0 ]
+	local pid
+	# Its workers as well, whose leak check forks.
+	for pid in "$SERVER" $(worker_pids); do
+		"${stranger[@]}" prlimit --nproc=100 --pid "$pid"
+	done
+	wait_until 10 ready_workers_are 4
+	ctl workers default 2
+	wait_until 5 ready_workers_are 2
+}
