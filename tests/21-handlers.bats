@@ -82,33 +82,6 @@ echoes_8_mib() {
 	wait_until 5 counter_is s closed_done 2
 }
 
-half_closes() {
-	run timeout 10 python3 - "$1" <<-'END'
-		import socket, sys
-		kind, _, rest = sys.argv[1].partition(":")
-		if kind == "tcp":
-		    s = socket.create_connection(("127.0.0.1", int(rest.split(":")[1])))
-		else:
-		    s = socket.socket(socket.AF_UNIX)
-		    s.connect(rest)
-		s.settimeout(5)
-		# All is sent and our side is shut before the first byte is read.
-		s.sendall(b"x" * 100000)
-		s.shutdown(socket.SHUT_WR)
-		n = 0
-		while data := s.recv(65536):
-		    n += len(data)
-		print(n, "and the end")
-	END
-	assert_output "100000 and the end"
-}
-
-@test "echo: who shuts its side gets everything, then the end" {
-	serve echo
-	over_streams half_closes
-	wait_until 5 counter_is s closed_done 2
-}
-
 is_echoed() {
 	assert_equal "$(printf 'hello' | ask "$1")" hello
 }
@@ -293,49 +266,4 @@ generates() {
 	END
 	run -78 timeout 5 "$PREFORKD" -t -c "$CONFIG"
 	assert_output --regexp "preforkd.ini:[0-9]+: .*chargen"
-}
-
-# cpu_ms PID: user and system time that it has used.
-cpu_ms() {
-	awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"
-}
-
-rss_kb() {
-	awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
-}
-
-# The first connection has been given nothing for a while.
-is_stuck() {
-	ctl_json connections | jq -e '.[0].idle_ms > 400'
-}
-
-@test "chargen: a client that does not read costs neither memory nor time" {
-	write_config "" "workers = 1" <<-END
-		[service s]
-		handler = chargen
-		listen = tcp://127.0.0.1:0
-	END
-	start_server
-	local worker before used client
-	worker=$(worker_pid 1)
-	before=$(rss_kb "$worker")
-	hold client "$(port s)"
-	wait_until 5 is_stuck
-	used=$(cpu_ms "$worker")
-	timeout 1 tail -f /dev/null || :
-	assert [ $(($(cpu_ms "$worker") - used)) -le 50 ]
-	assert [ $(($(rss_kb "$worker") - before)) -le 2048 ]
-	# And goes on where it was, when the client reads at last.
-	run python3 -c '
-import os, sys
-ring = "".join(map(chr, range(32, 127))) * 2
-data = b""
-while len(data) < 20000000:
-    data += os.read(int(sys.argv[1]), 1 << 20)
-want = "".join(ring[k:k + 72] + "\r\n" for k in range(95)).encode()
-n = len(data) // len(want)
-print(data[:n * len(want)] == want * n)' "$client"
-	assert_output True
-	release "$client"
-	wait_until 5 counter_is s closed_reset 1
 }

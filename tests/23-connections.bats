@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 #
-# What a service's limits and timeouts do to connections, and what bad peers
-# and missing descriptors do to a worker.
+# What a service's limits and timeouts do to connections. What bad peers do is
+# in 54-faults-tcp.bats.
 
 load helpers
 
@@ -59,22 +59,6 @@ while time.monotonic() < begin + 1.5:
 	wait_until 5 counter_is echo active 0
 	hold client "$(port echo)"
 	wait_until 5 counter_is echo closed_idle 1
-}
-
-@test "session_timeout closes in any case" {
-	serve "session_timeout = 700ms"
-	clients '
-s, begin = connect(), time.monotonic()
-try:
-    while time.monotonic() < begin + 5:
-        s.sendall(b"x")
-        if s.recv(1) == b"":
-            break
-        time.sleep(0.05)
-except ConnectionError:
-    pass
-assert 0.6 < time.monotonic() - begin < 4, time.monotonic() - begin'
-	wait_until 5 counter_is echo closed_session 1
 }
 
 @test "allow: the others are refused and counted, IPv4 also through IPv6" {
@@ -223,39 +207,6 @@ assert seventh.recv(1) == b"x"'
 	assert_equal "$(ctl_json listeners | jq '.[0].queue')" 2
 }
 
-@test "a connection that its peer resets is counted as reset" {
-	serve ""
-	clients '
-s = answered(connect())
-s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-s.close()
-# Before anybody could accept it:
-s = socket.socket()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-s.connect(("127.0.0.1", PORT))
-s.close()
-answered(connect())'
-	wait_until 5 counter_is echo closed_reset 2
-	wait_until 5 counter_is echo closed_done 1
-	assert_equal "$(counter echo closed_error)" 0
-}
-
-@test "a peer that resets while it is owed an answer is counted as reset" {
-	serve ""
-	clients '
-s = connect()
-s.settimeout(1)
-try:
-    while True:
-        s.sendall(bytes(65536))
-except TimeoutError:
-    pass
-s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-s.close()'
-	wait_until 5 counter_is echo closed_reset 1
-	assert_equal "$(counter echo active)" 0
-}
-
 # accepted_option PORT LEVEL NAME: of the worker's end of its only connection.
 accepted_option() {
 	timeout 5 python3 - "$(worker_pid 1)" "$@" <<-'END'
@@ -308,73 +259,6 @@ keepalive_timer() {
 	run keepalive_timer
 	assert_output --partial "127.0.0.1:"
 	refute_output --partial "keepalive"
-}
-
-@test "a slow reader gets everything while others are served" {
-	serve "" "workers = 1"
-	clients '
-sent = os.urandom(8 << 20)
-slow, slowest, done = connect(), 0, threading.Event()
-def write():
-    slow.settimeout(30)
-    slow.sendall(sent)
-    slow.shutdown(socket.SHUT_WR)
-def others():
-    global slowest
-    while not done.is_set():
-        begin = time.monotonic()
-        answered(connect()).close()
-        slowest = max(slowest, time.monotonic() - begin)
-        time.sleep(0.01)
-threads = [threading.Thread(target=f) for f in (write, others)]
-[t.start() for t in threads]
-got = bytearray()
-while data := slow.recv(32768):
-    got += data
-    time.sleep(0.003)
-done.set()
-[t.join() for t in threads]
-assert got == sent
-assert slowest < 1, slowest'
-}
-
-@test "who gets an answer and still talks gets it whole, not a reset" {
-	write_config <<-'END'
-		[service echo]
-		handler = hello
-		listen = tcp://127.0.0.1:0
-	END
-	start_server
-	clients '
-for i in range(50):
-    s = connect()
-    s.sendall(b"GET / HTTP/1.0\r\n\r\n" * 100)
-    text = b""
-    while data := s.recv(1000):
-        text += data
-    assert text == b"Hello 127.0.0.1\n", text
-    s.close()'
-	wait_until 5 counter_is echo active 0
-}
-
-rss_kb() {
-	awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
-}
-
-@test "2,000 idle connections cost little memory" {
-	serve "" "workers = 1"
-	local worker before kb=1024
-	# A sanitizer puts walls around everything.
-	is_sanitized && kb=16384
-	worker=$(worker_pid 1)
-	clients 'answered(connect()).close()'
-	before=$(rss_kb "$worker")
-	clients '
-held = [connect() for i in range(2000)]
-for s in held:
-    answered(s)
-grown = int(os.popen("ps -o rss= -p " + sys.argv[1]).read()) - int(sys.argv[2])
-assert grown < int(sys.argv[3]), grown' "$worker" "$before" "$kb"
 }
 
 @test "bytes pass with urgent data, tiny segments and huge ones in between" {
