@@ -152,8 +152,9 @@ class Butcher(Agent):
             self.send(self.rng.choice(them)["pid"], signal.SIGTERM)
 
     def stop_worker(self):
-        pid = self.rng.choice(self.workers() or [{"pid": 0}])["pid"]
-        if pid:
+        them = self.daemon.workers()  # also those that start or drain
+        if them:
+            pid = self.rng.choice(them)["pid"]
             self.send(pid, signal.SIGSTOP)
             self.later(self.rng.uniform(0.1, STOPPED_S),
                        lambda: self.send(pid, signal.SIGCONT))
