@@ -328,7 +328,7 @@ assert 0.6 < time.monotonic() - begin < 4, time.monotonic() - begin'
 	clients '
 s, begin = connect(), time.monotonic()
 try:
-    while time.monotonic() < begin + 5 and s.recv(10):
+    while time.monotonic() < begin + 2 and s.recv(10):
         time.sleep(0.05)
 except ConnectionError:
     pass'
@@ -521,6 +521,8 @@ open('$DIR/answered', 'w')"
 	ctl stats prometheus >"$DIR/metrics"
 	run -0 grep '^preforkd_accept_queue_connections{' "$DIR/metrics"
 	assert_output --regexp ' 6$'
+	run -0 grep '^preforkd_accept_queue_drops_total{' "$DIR/metrics"
+	assert_output --regexp ' [1-9][0-9]*$'
 	kill -CONT "$worker"
 	# The rest asks again by itself.
 	wait_until 15 test -e "$DIR/answered"

@@ -63,9 +63,10 @@ def unix(name=""):
     return s
 
 
-def forge(source, sport, target, dport, data=b"xxxx"):
-    """A UDP datagram whose sender is made up."""
-    udp = struct.pack("!HHHH", sport, dport, 8 + len(data), 0)
+def forge(source, sport, target, dport, data=b"xxxx", checksum=0):
+    """A UDP datagram whose sender is made up. Without a checksum (0) it is not
+    checked; any other is as good as wrong."""
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(data), checksum)
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(data), 0, 0, 64, 17,
                      0, socket.inet_aton(source), socket.inet_aton(target))
     s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
