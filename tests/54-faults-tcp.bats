@@ -30,19 +30,15 @@ write_service() {
 	END
 }
 
-# The same, in a network of its own, where inside COMMAND... runs as well.
+# The same, in a network of its own.
 serve_apart() {
 	write_service "$@"
-	start_watched unshare --net sh -c 'ip link set lo up; exec "$0" "$@"'
-}
-
-inside() {
-	nsenter --net="/proc/$SERVER/ns/net" "$@"
+	start_apart
 }
 
 # From now on nothing passes between the service and its clients.
 cut_the_wire() {
-	inside nft -f - <<-END
+	"${INSIDE[@]}" nft -f - <<-END
 		table inet faults {
 			chain input {
 				type filter hook input priority 0
@@ -57,8 +53,7 @@ cut_the_wire() {
 vanishing_client() {
 	local port
 	port=$(port echo)
-	PORT=$port background inside env PYTHONPATH="$ROOT/tests" \
-		PYTHONDONTWRITEBYTECODE=1 python3 -c "from peers import *
+	background "${INSIDE[@]}" PORT="$port" python3 -c "from peers import *
 s = connect()
 $1
 open('$DIR/client-is-there', 'w')
@@ -218,7 +213,7 @@ sys.stdin.readline()'
 
 @test "fault 67: without idle_timeout keepalive finds it out" {
 	serve_apart echo "idle_timeout = 0"
-	inside sysctl -qw net.ipv4.tcp_keepalive_time=1 \
+	"${INSIDE[@]}" sysctl -qw net.ipv4.tcp_keepalive_time=1 \
 		net.ipv4.tcp_keepalive_intvl=1 net.ipv4.tcp_keepalive_probes=1
 	vanishing_client 'answered(s)'
 	cut_the_wire "$(port echo)"
@@ -490,7 +485,7 @@ for s in held[::100]:
 
 # overflows: connections that the kernel has refused a place in a queue.
 overflows() {
-	inside awk '/^TcpExt:/ && !n { n = split($0, name); next }
+	"${INSIDE[@]}" awk '/^TcpExt:/ && !n { n = split($0, name); next }
 		/^TcpExt:/ { split($0, value)
 			for (i = 2; i <= n; i++)
 				if (name[i] == "ListenOverflows")
@@ -502,8 +497,7 @@ overflows() {
 	local worker port
 	worker=$(worker_pid 1) port=$(port echo)
 	kill -STOP "$worker"
-	PORT=$port background inside env PYTHONPATH="$ROOT/tests" \
-		PYTHONDONTWRITEBYTECODE=1 python3 -c "from peers import *
+	background "${INSIDE[@]}" PORT="$port" python3 -c "from peers import *
 all = [socket.socket() for i in range(20)]
 for s in all:
     s.setblocking(False)

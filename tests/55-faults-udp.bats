@@ -45,20 +45,10 @@ forged_answer() {
 	fi
 }
 
-# In a network of its own, where nobody else sends anything.
-start_apart() {
-	start_watched unshare --net sh -c 'ip link set lo up; exec "$0" "$@"'
-}
-
-inside() {
-	nsenter --net="/proc/$SERVER/ns/net" env PYTHONPATH="$ROOT/tests" \
-		PYTHONDONTWRITEBYTECODE=1 "$@"
-}
-
 # datagrams_after FROM TO: forges one from that port to the other; prints how
 # many there were on the wire in a second, itself included.
 datagrams_after() {
-	inside timeout 20 python3 -c '
+	"${INSIDE[@]}" timeout 20 python3 -c '
 from peers import *
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 forge("127.0.0.1", int(sys.argv[1]), "127.0.0.1", int(sys.argv[2]), b"x" * 64)
@@ -87,7 +77,7 @@ print(n)' "$@"
 	END
 	start_apart
 	# An echo service as every machine had one, which answers everything.
-	background inside python3 -c 'from peers import *
+	background "${INSIDE[@]}" python3 -c 'from peers import *
 s = inet(port=7)
 s.settimeout(None)
 open(sys.argv[1], "w")
