@@ -13,10 +13,9 @@
 #include "worker/gate.h"
 #include "common/counters.h"
 
-#define ROTATE_AFTER 16		/* accepts; 2 system calls each time */
-#define SLACK_SHIFT  6		/* of the mean: 1/64, and 1 */
-#define PATIENCE     8		/* stand-backs, each 2 ms: a loaded machine */
-#define ACTIVE_MAX   (1u << 24) /* more than a process can have */
+#define ROTATE_AFTER 16 /* accepts; 2 system calls each time */
+#define SLACK_SHIFT  6	/* of the mean: 1/64, and 1 */
+#define PATIENCE     8	/* stand-backs, each 2 ms: a loaded machine */
 
 void
 gate_init(struct gate *gate, void *region, size_t slot_bytes, size_t self,
@@ -58,13 +57,16 @@ competes(struct gate *gate, size_t i)
 bool
 gate_over(struct gate *gate, uint64_t own)
 {
+	/* Nobody who says that he has more than this can make this worker take
+	 * more than those who have little. */
+	uint64_t most = own + own / 2 + 16;
 	uint64_t sum = own, n = 1;
 
 	for (size_t i = 0; i < gate->n; i++) {
 		if (i == gate->self || !competes(gate, i))
 			continue;
 		uint64_t active = counter_get(&sibling(gate, i)->active);
-		sum += active > ACTIVE_MAX ? ACTIVE_MAX : active;
+		sum += active > most ? most : active;
 		n++;
 	}
 	/* own > mean + 1 + mean / 64, without division */

@@ -103,6 +103,10 @@ test_hostile_numbers(void **state)
 	assert_true(gate_over(&gate, 10)); /* slot 0 does not say it accepts */
 	slot(0)->accepting = 1;
 	assert_false(gate_over(&gate, 10));
+	/* However much it says that it has, the others are not forgotten. */
+	assert_true(gate_over(&gate, 30));
+	slot(2)->accepting = 0;
+	assert_true(gate_over(&gate, 60));
 	gate_set_slots(&gate, UINT64_MAX);
 	assert_int_equal(gate.n, WORKERS_MAX);
 }
