@@ -716,14 +716,16 @@ s.sendto(b'x', '$DIR/gram')
 	assert_reached service_closed_total 'cause="drain_timeout"'
 	assert_reached time_limit_reached_total 'limit="max_age"'
 	release "$fd"
-	# Descriptors of a running worker.
-	limit_descriptors 10 "$(slot_pid 1)"
-	limit_descriptors 10 "$(slot_pid 2)"
+	# Descriptors of a running worker: 0, 1 and 2 are taken.
+	limit_descriptors 3 "$(slot_pid 1)"
+	limit_descriptors 3 "$(slot_pid 2)"
 	python "
 for i in range(20):
     tcp('idle')"
 	assert_reached resource_pauses_total 'pool="default"'
 	assert_reached accept_errors_total 'pool="default"'
+	limit_descriptors 4096 "$(slot_pid 1)"
+	limit_descriptors 4096 "$(slot_pid 2)"
 	# A stopped worker: its queue is full, its watchdog ends it.
 	kill -STOP "$(worker_pids watched)"
 	python "
