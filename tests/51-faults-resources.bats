@@ -363,6 +363,8 @@ touch_workers() {
 	ctl workers default 2
 	touch_workers
 	ctl reload
+	# Whatever was in force: without the back-off of those that were killed.
+	ctl restart
 	wait_until 20 ready_workers_are 2
 	is_served
 }

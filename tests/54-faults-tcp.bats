@@ -338,15 +338,20 @@ slow = [connect() for i in range(500)]
 slowest, begin = 0, time.monotonic()
 while time.monotonic() < begin + 1.2:
     for s in slow[::10]:
-        s.sendall(b"x")
+        try:
+            s.sendall(b"x")
+        except ConnectionError:
+            pass
     asked = time.monotonic()
     answered(connect()).close()
     slowest = max(slowest, time.monotonic() - asked)
     time.sleep(0.02)
 assert slowest < 1, slowest
 for s in slow:
-    s.setblocking(True)
-    rest(s)'
+    try:
+        rest(s)
+    except ConnectionError:
+        pass'
 	wait_until 5 counter_is echo closed_session 500
 }
 
@@ -427,7 +432,7 @@ while refused < 20:
     for s in all:
         try:
             sent += s.send(bytes(1 << 20))
-        except BlockingIOError:
+        except OSError:
             pass
     refused = 0 if sent else refused + 1
     time.sleep(0.01)
