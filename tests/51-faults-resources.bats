@@ -279,7 +279,7 @@ sys.stdout.buffer.write(struct.pack("II", *map(int, sys.argv[1:])))' "$@" |
 demanding_clients() {
 	clients '
 good = 0
-for i in range(100):
+for i in range(40):
     s = connect()
     s.settimeout(0.05)
     sent = got = 0
@@ -307,13 +307,13 @@ print(good)'
 	fail_allocations 0 3
 	good=$(demanding_clients)
 	fail_allocations 0 0
-	assert [ "$good" -lt 100 ]
+	assert [ "$good" -lt 40 ]
 	assert_equal "$(worker_pids)" "$pids"
 	assert [ "$(counter echo refused_memory)" -gt 0 ]
 	assert [ "$(counter echo closed_error)" -gt 0 ]
 	# None of it is left behind, and all are served again.
 	wait_until 5 counter_is echo active 0
-	assert_equal "$(demanding_clients)" 100
+	assert_equal "$(demanding_clients)" 40
 }
 
 # What an operator does, whatever is answered.
