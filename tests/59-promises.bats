@@ -739,7 +739,8 @@ time.sleep(1)"
 	assert_reached time_limit_reached_total '"watched",limit="watchdog"'
 	# One that leaves too late, and one that starts too late.
 	kill -STOP "$(slot_pid 2)"
-	ctl workers default 1
+	# The pool that ages is replaced now and then: busy until it is done.
+	wait_until 10 ctl workers default 1
 	background strace -f -qq -o /dev/null -p "$SERVER" \
 		-e inject=close_range:signal=STOP
 	wait_until 10 is_traced "$SERVER"
