@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # Starting: in the foreground, detached; the pid file; what is told when it
-# fails. Over the leftovers of a crash: 57-faults-shutdown.bats.
+# fails. What stands in the way: 52-faults-start.bats; over the leftovers of a
+# crash: 57-faults-shutdown.bats.
 
 setup() {
 	load helpers
@@ -199,75 +200,8 @@ is_unlocked() {
 	start_server
 	assert_equal "$(cat "$PID_FILE")" "$SERVER"
 	run ! is_unlocked "$PID_FILE"
-	# A worker that dies takes neither file nor lock with it.
-	kill -KILL "$(worker_pid 1)"
-	wait_until 5 log_has "killed by signal 9"
-	wait_until 5 ready_workers_are 2
-	assert_equal "$(cat "$PID_FILE")" "$SERVER"
-	run ! is_unlocked "$PID_FILE"
 	stop_server
 	assert_not_exist "$PID_FILE"
-}
-
-@test "pid file: a second daemon is refused and told whose it is" {
-	write_echo_config "pid_file = $PID_FILE"
-	start_server
-	local other=$DIR/other.ini
-	sed "s|^control = .*|control = $DIR/other.sock|" "$CONFIG" >"$other"
-	CONFIG=$other fail_to_start
-	assert_equal "$status" 1
-	assert_output --partial "already running as pid $SERVER"
-	assert_not_exist "$DIR/other.sock"
-	assert_equal "$(cat "$PID_FILE")" "$SERVER"
-	run -0 ctl health
-	run -0 tcp "$(port echo)" <<<"hello"
-}
-
-@test "pid file: a second daemon without one is refused by the control socket" {
-	write_echo_config "log = $DIR/daemon.log"
-	start_server
-	fail_to_start
-	assert_equal "$status" 1
-	assert_output --partial "$SOCKET"
-	run -0 ctl health
-}
-
-@test "pid file: what a crash, or anybody, left in it is replaced" {
-	local text
-	for text in 999999 garbage '' "$$"; do
-		printf '%s' "$text" >"$PID_FILE"
-		write_echo_config "pid_file = $PID_FILE"
-		start_server
-		assert_equal "$(cat "$PID_FILE")" "$SERVER"
-		stop_server
-		assert_not_exist "$PID_FILE"
-	done
-	# Nobody was signalled because a file named it.
-	kill -0 "$$"
-}
-
-@test "pid file: a link is refused, and what it names is untouched" {
-	echo precious >"$DIR/precious"
-	ln -s "$DIR/precious" "$PID_FILE"
-	write_echo_config "pid_file = $PID_FILE"
-	fail_to_start
-	assert_equal "$status" 1
-	assert_output --partial "$PID_FILE"
-	assert_equal "$(cat "$DIR/precious")" precious
-	assert_link_exist "$PID_FILE"
-}
-
-@test "pid file: its folder is made; a place that cannot be is told" {
-	write_echo_config "pid_file = $DIR/run/pid"
-	start_server
-	assert_equal "$(cat "$DIR/run/pid")" "$SERVER"
-	stop_server
-	assert_not_exist "$DIR/run/pid"
-
-	write_echo_config "pid_file = /proc/none/pid"
-	fail_to_start
-	assert_equal "$status" 1
-	assert_output --partial /proc/none/pid
 }
 
 @test "start: -v logs at level debug, whatever the file says" {

@@ -1,0 +1,399 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# docs/faults.md, rows 38 to 46: what stands in the way of a start, and of a
+# reload to other addresses or another file: pid files, addresses that are not
+# to be had, configurations that cannot be read.
+
+setup() {
+	load faults
+	faults_setup
+	PID_FILE=$DIR/pid
+}
+
+teardown() {
+	faults_teardown
+}
+
+# --- verbs -------------------------------------------------------------------
+
+# Words that make a command somebody else's than root's.
+NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+# The folders of tests are for their own user only.
+let_others_in() {
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
+	chmod 777 "$DIR"
+}
+
+# fails_to_start STATUS [COMMAND...]: by way of COMMAND, when there is one;
+# what was said is in $output and $lines.
+fails_to_start() {
+	run -"$1" timeout 20 "${@:2}" "$PREFORKD" -c "$CONFIG" \
+		</dev/null 3>&- 4>&-
+	refute_output --regexp 'Sanitizer|runtime error:'
+	refute_output --regexp 'worker .* started'
+}
+
+# The same of a start that detaches.
+fails_to_detach() {
+	run -"$1" timeout 20 "$PREFORKD" -d -c "$CONFIG" </dev/null 3>&- 4>&-
+	refute_output --regexp 'Sanitizer|runtime error:'
+}
+
+# An echo service and a pid file.
+write_pid_config() {
+	write_echo_config "pid_file = $PID_FILE"
+}
+
+# Starts over what is in the pid file, and stops.
+starts_over_it() {
+	write_pid_config
+	start_watched
+	assert_equal "$(cat "$PID_FILE")" "$SERVER"
+	assert_baseline
+	stop_server
+	assert_not_exist "$PID_FILE"
+}
+
+# What a pid file is, besides its content.
+identity() {
+	stat -c '%d:%i %a %U' "$1"
+	cat "$1"
+}
+
+is_unlocked() {
+	flock --nonblock "$1" true
+}
+
+is_served() {
+	[ "$(tcp "$(port echo)" <<<hello)" = hello ]
+}
+
+# write_other_config PID_FILE: of another daemon that wants the same addresses.
+write_other_config() {
+	OTHER=$DIR/other.ini
+	sed -e "s|^control = .*|control = $DIR/other.sock|" \
+		-e "s|^pid_file = .*|pid_file = $1|" "$CONFIG" >"$OTHER"
+}
+
+# --- pid files ---------------------------------------------------------------
+
+# A pid that was somebody's, and is nobody's.
+dead_pid() {
+	sh -c 'echo $$'
+}
+
+@test "fault 38: the pid file of a dead daemon does not stop the next one" {
+	local pid
+	for pid in "$(dead_pid)" 999999 99999999999999999999; do
+		echo "$pid" >"$PID_FILE"
+		starts_over_it
+	done
+}
+
+@test "fault 39: a second daemon is refused and told whose the pid file is" {
+	write_pid_config
+	start_watched
+	local before
+	before=$(identity "$PID_FILE")
+	write_other_config "$PID_FILE"
+	CONFIG=$OTHER fails_to_start 1
+	assert_output --partial "already running as pid $SERVER (pid file \"$PID_FILE\")"
+	CONFIG=$OTHER fails_to_detach 1
+	assert_output --partial "already running as pid $SERVER"
+	assert_not_exist "$DIR/other.sock"
+	assert_equal "$(identity "$PID_FILE")" "$before"
+	run ! is_unlocked "$PID_FILE"
+	is_served
+}
+
+@test "fault 39: without a pid file the control socket refuses it" {
+	write_echo_config "log = $DIR/daemon.log"
+	start_watched
+	local before
+	before=$(stat -c '%d:%i' "$SOCKET")
+	fails_to_start 1
+	assert_output --partial "\"$SOCKET\": a daemon answers there"
+	assert_equal "$(stat -c '%d:%i' "$SOCKET")" "$before"
+	run -0 ctl health
+}
+
+@test "fault 39: the lock counts, whatever stands in the file" {
+	local text
+	write_pid_config
+	for text in '' garbage 12x 0; do
+		printf '%s' "$text" >"$PID_FILE"
+		background flock "$PID_FILE" sleep 50
+		wait_until 5 is_locked "$PID_FILE"
+		fails_to_start 1
+		assert_output --partial "already running"
+		assert_output --partial "\"$PID_FILE\""
+		assert_equal "$(cat "$PID_FILE")" "$text"
+		end_holding
+	done
+}
+
+is_locked() {
+	! is_unlocked "$1"
+}
+
+# flock leaves it to its child.
+end_holding() {
+	kill "$(descendants "${HELPERS[-1]}")"
+	wait_until 5 is_unlocked "$PID_FILE"
+}
+
+@test "fault 39: of six that start at once one runs" {
+	write_pid_config
+	local i pids=() status refused=0
+	for i in 1 2 3 4 5 6; do
+		sed "s|^control = .*|control = $DIR/$i.sock|" "$CONFIG" \
+			>"$DIR/$i.ini"
+	done
+	for i in 1 2 3 4 5 6; do
+		"$PREFORKD" -c "$DIR/$i.ini" 2>"$DIR/$i.log" </dev/null \
+			3>&- 4>&- &
+		pids[i]=$!
+		HELPERS+=($!)
+	done
+	wait_until 20 five_are_refused
+	for i in 1 2 3 4 5 6; do
+		if grep -q 'already running' "$DIR/$i.log"; then
+			status=0
+			wait "${pids[i]}" || status=$?
+			assert_equal "$status" 1
+			assert_not_exist "$DIR/$i.sock"
+		else
+			wait_until 20 "$PREFORKCTL" -s "$DIR/$i.sock" health
+			assert_equal "$(cat "$PID_FILE")" "${pids[i]}"
+			kill -TERM "${pids[i]}"
+			wait "${pids[i]}"
+		fi
+	done
+	assert_not_exist "$PID_FILE"
+}
+
+five_are_refused() {
+	[ "$(cat "$DIR"/?.log | grep -c 'already running')" = 5 ]
+}
+
+@test "fault 40: nonsense in a pid file is replaced" {
+	local text
+	for text in garbage '' ' ' -1 0 "$(printf 'x%.0s' {1..9000})"; do
+		printf '%s' "$text" >"$PID_FILE"
+		starts_over_it
+	done
+}
+
+@test "fault 40: nobody is signalled because a pid file names him" {
+	echo "$$" >"$PID_FILE"
+	starts_over_it
+	kill -0 "$$"
+}
+
+@test "fault 40: a pid file that is a link is refused, what it names is untouched" {
+	echo precious >"$DIR/precious"
+	write_pid_config
+	ln -s "$DIR/precious" "$PID_FILE"
+	fails_to_start 1
+	assert_output --partial "pid file \"$PID_FILE\": it is not a regular file"
+	assert_equal "$(cat "$DIR/precious")" precious
+	assert_link_exist "$PID_FILE"
+	# A link to nowhere makes no file there.
+	ln -sfn "$DIR/nowhere" "$PID_FILE"
+	fails_to_start 1
+	assert_not_exist "$DIR/nowhere"
+	assert_not_exist "$SOCKET"
+}
+
+@test "fault 40: so is one that becomes a link when it has been looked at" {
+	echo precious >"$DIR/precious"
+	write_pid_config
+	without_leak_check
+	local start status=0
+	# It stops when it has asked for the file, and before it opens it.
+	strace -D -qq -o "$DIR/calls" -P "$PID_FILE" \
+		-e inject=%%stat:signal=STOP:when=1 \
+		"$PREFORKD" -c "$CONFIG" 2>"$DIR/refusal" </dev/null \
+		3>&- 4>&- &
+	start=$!
+	HELPERS+=("$start")
+	wait_until 10 is_stopped_or_gone "$start"
+	ln -s "$DIR/precious" "$PID_FILE"
+	kill -CONT "$start"
+	wait_until 10 ended_or_answers "$start"
+	assert_equal "$(cat "$DIR/precious")" precious
+	wait "$start" || status=$?
+	assert_equal "$status" 1
+	grep -q "pid file \"$PID_FILE\"" "$DIR/refusal"
+}
+
+is_stopped_or_gone() {
+	is_gone "$1" || grep -q '^State:[[:space:]]*[Tt]' "/proc/$1/status"
+}
+
+ended_or_answers() {
+	is_gone "$1" || ctl ping
+}
+
+@test "fault 40: what is neither file nor link is refused as well" {
+	write_pid_config
+	local make
+	for make in mkdir mkfifo "python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])'"; do
+		eval "$make" '"$PID_FILE"'
+		fails_to_start 1
+		assert_output --partial \
+			"pid file \"$PID_FILE\": it is not a regular file"
+		assert_exist "$PID_FILE"
+		rm -r "$PID_FILE"
+	done
+	assert_not_exist "$SOCKET"
+}
+
+@test "fault 40: the folder of a pid file is made, where that is possible" {
+	PID_FILE=$DIR/run/pid
+	starts_over_it
+
+	PID_FILE=$DIR/run/not/there/pid
+	write_pid_config
+	fails_to_start 1
+	assert_output --partial "cannot take pid file \"$PID_FILE\": No such file or directory"
+	PID_FILE=/proc/none/pid
+	write_pid_config
+	fails_to_start 1
+	assert_output --partial "cannot take pid file \"$PID_FILE\": No such file or directory"
+	assert_not_exist "$SOCKET"
+}
+
+@test "fault 40: a pid file that may not be written is told" {
+	write_pid_config
+	echo 999999 >"$PID_FILE"
+	chmod 644 "$PID_FILE"
+	let_others_in
+	fails_to_start 1 "${NOBODY[@]}"
+	assert_output --partial "cannot take pid file \"$PID_FILE\": Permission denied"
+	assert_equal "$(cat "$PID_FILE")" 999999
+	assert_not_exist "$SOCKET"
+}
+
+# A folder DIR/disk in a mount namespace, SIZE large, where PREPARE has been
+# done; afterwards what is in it is listed.
+on_disk() {
+	# shellcheck disable=SC2016 # for the inner shell
+	DISK=(unshare --mount sh -c '
+		mount -t tmpfs -o size=4k none "$0" && cd "$0" || exit 99
+		eval "$1"
+		shift
+		"$@"
+		status=$?
+		ls
+		exit $status' "$DIR/disk" "$1")
+	mkdir -p "$DIR/disk"
+}
+
+@test "fault 40: a pid file on a disk that is full, or read only, is told" {
+	PID_FILE=$DIR/disk/pid
+	write_pid_config
+	on_disk 'head -c 4096 /dev/zero >ballast'
+	fails_to_start 1 "${DISK[@]}"
+	assert_output --partial "cannot write pid file \"$PID_FILE\": No space left on device"
+	assert_line ballast
+	refute_line pid
+	on_disk 'mount -o remount,ro none .'
+	fails_to_start 1 "${DISK[@]}"
+	assert_output --partial "cannot take pid file \"$PID_FILE\": Read-only file system"
+	refute_line pid
+	assert_not_exist "$SOCKET"
+}
+
+@test "fault 40: a start that fails later takes its pid file away" {
+	write_pid_config
+	sed -i "s|^listen = .*|listen = unix:$DIR/no/such/folder|" "$CONFIG"
+	fails_to_start 1
+	assert_not_exist "$PID_FILE"
+	write_echo_config "pid_file = $PID_FILE" "chroot = $DIR/nowhere"
+	run -78 timeout 20 "$PREFORKD" -c "$CONFIG" </dev/null 3>&- 4>&-
+	assert_not_exist "$PID_FILE"
+}
+
+@test "fault 40: one that was taken away, or replaced, is nothing to its daemon" {
+	write_pid_config
+	start_watched
+	rm "$PID_FILE"
+	run -0 ctl reload
+	is_served
+	# By now it is another daemon's.
+	echo 4711 >"$PID_FILE"
+	assert_baseline
+	stop_server
+	assert_equal "$(cat "$PID_FILE")" 4711
+}
+
+# The worker in slot 2 goes, another one comes, and the file is as it was.
+assert_file_outlives() {
+	local worker
+	wait_until 5 slot_is_ready 2
+	worker=$(slot_pid 2)
+	"$@" "$worker"
+	wait_gone "$worker" 10
+	wait_until 10 ready_workers_are 2
+	assert_equal "$(identity "$PID_FILE")" "$FORMER"
+	run ! is_unlocked "$PID_FILE"
+}
+
+@test "fault 41: no worker takes the pid file with it, however it ends" {
+	LOG_ERRORS='root folder|restart failed|not started again'
+	write_pid_config
+	start_watched
+	FORMER=$(identity "$PID_FILE")
+	assert_file_outlives kill -KILL
+	assert_file_outlives renew
+	assert_file_outlives fewer_and_more
+	# Nor one that ends before it serves.
+	mkdir "$DIR/root"
+	sed -i "/^\[pool default\]/a chroot = $DIR/root" "$CONFIG"
+	run -0 ctl reload
+	rmdir "$DIR/root"
+	run -1 ctl restart
+	assert_equal "$(identity "$PID_FILE")" "$FORMER"
+	run ! is_unlocked "$PID_FILE"
+}
+
+renew() {
+	ctl restart
+}
+
+fewer_and_more() {
+	ctl workers default 1
+	ctl workers default 2
+}
+
+# Who has FILE open: pids.
+holders_of() {
+	find /proc/[0-9]*/fd -lname "$1" 2>/dev/null | cut -d/ -f3 | sort -u
+}
+
+@test "fault 41: workers have neither its descriptor nor its lock" {
+	write_pid_config
+	start_server
+	local fd pid workers
+	workers=$(worker_pids)
+	assert_equal "$(holders_of "$PID_FILE")" "$SERVER"
+	hold fd "$(port echo)"
+	echoes "$fd"
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+	SERVER=
+	# One of them serves on, and the lock is gone.
+	echoes "$fd"
+	is_unlocked "$PID_FILE"
+	release "$fd"
+	for pid in $workers; do
+		wait_gone "$pid" 10
+	done
+	# It is for the next supervisor to replace.
+	assert_exist "$PID_FILE"
+	starts_over_it
+}
