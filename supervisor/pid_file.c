@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The pid file. Supervisor only: workers close its descriptor with all others
- * that are not theirs, because pidfile_remove() does not look who calls it and
- * the lock would live on in them.
+ * that are not theirs, because the lock would live on in them. pidfile(3bsd)
+ * does most of this, but it follows links, takes a lock for an error when the
+ * file has no number in it, and removes what stands under the name at the end,
+ * whosever that is.
  */
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <libutil.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "supervisor/pid_file.h"
 
-static struct pidfh *file;
+static struct {
+	int fd;
+	char path[PATH_MAX];
+} file = { .fd = -1 };
 
 /* /run is empty after a boot. */
 static void
@@ -27,7 +36,8 @@ make_folder(const char *path)
 	(void)!mkdir(dirname(copy), 0755);
 }
 
-/* pidfile_open() would follow a link and truncate what is behind it. */
+/* For a message that says why: opening would fail as well, or do harm to a
+ * device. */
 static bool
 is_acceptable(const char *path)
 {
@@ -41,45 +51,88 @@ is_acceptable(const char *path)
 	return false;
 }
 
+/* The pid in the file of a daemon that runs; 0 when there is none (yet). */
+static pid_t
+read_pid(const char *path)
+{
+	char text[16] = "";
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd == -1)
+		return 0;
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[strcspn(text, "\n")] = '\0';
+	return (pid_t)strtonum(text, 1, INT_MAX, NULL);
+}
+
+static void
+tell_locked(const char *path)
+{
+	pid_t other = read_pid(path);
+
+	if (other == 0)
+		log_error("already running, and has not told its pid (pid file "
+			  "\"%s\")",
+		    path);
+	else
+		log_error("already running as pid %d (pid file \"%s\")",
+		    (int)other, path);
+}
+
+static bool
+write_pid(void)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)getpid());
+
+	return ftruncate(file.fd, 0) == 0 &&
+	    pwrite(file.fd, text, (size_t)len, 0) == len;
+}
+
 bool
 pid_file_take(const char *path)
 {
-	pid_t other = -1;
-
 	if (path[0] == '\0')
 		return true;
 	make_folder(path);
 	if (!is_acceptable(path))
 		return false;
-	file = pidfile_open(path, 0644, &other);
-	if (file == NULL) {
-		if (errno == EEXIST && other <= 0)
-			log_error("already running, and has not told its pid "
-				  "yet (pid file \"%s\")",
-			    path);
-		else if (errno == EEXIST)
-			log_error("already running as pid %d (pid file "
-				  "\"%s\")",
-			    (int)other, path);
+	file.fd = flopen(path,
+	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (file.fd == -1) {
+		if (errno == EWOULDBLOCK)
+			tell_locked(path);
 		else
 			log_error("cannot take pid file \"%s\": %s", path,
 			    strerror(errno));
 		return false;
 	}
-	if (pidfile_write(file) == -1) {
-		log_error(
-		    "cannot write pid file \"%s\": %s", path, strerror(errno));
-		pid_file_remove();
-		return false;
-	}
-	return true;
+	strlcpy(file.path, path, sizeof(file.path));
+	if (write_pid())
+		return true;
+	log_error("cannot write pid file \"%s\": %s", path, strerror(errno));
+	pid_file_remove();
+	return false;
+}
+
+/* It may have been taken away, and be another daemon's by now. */
+static bool
+is_still_ours(void)
+{
+	struct stat own, there;
+
+	return fstat(file.fd, &own) == 0 && lstat(file.path, &there) == 0 &&
+	    own.st_dev == there.st_dev && own.st_ino == there.st_ino;
 }
 
 void
 pid_file_remove(void)
 {
-	if (file == NULL)
+	if (file.fd == -1)
 		return;
-	pidfile_remove(file);
-	file = NULL;
+	if (is_still_ours())
+		unlink(file.path);
+	close(file.fd);
+	file.fd = -1;
 }

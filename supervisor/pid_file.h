@@ -5,9 +5,8 @@
 #include <stdbool.h>
 
 /*
- * The pid file, held by a lock for the daemon's whole life (pidfile(3bsd)).
- * Its contents are for others to read; nothing here ever acts on a pid from a
- * file.
+ * The pid file, held by a lock for the daemon's whole life. Its contents are
+ * for others to read; nothing here ever acts on a pid from a file.
  */
 
 /* Takes PATH ("" does nothing) and writes our pid. False after logging why:
@@ -15,7 +14,7 @@
  */
 bool pid_file_take(const char *path);
 
-/* Removes it and gives the lock up. */
+/* Removes it, unless it is no longer ours, and gives the lock up. */
 void pid_file_remove(void);
 
 #endif
