@@ -68,7 +68,7 @@ connection_init(struct worker *worker)
 	all->next_id = 1;
 	timers_add_list(&worker->timers, &all->lingering, LINGER_MS,
 	    lingering_expired, NULL);
-	all->input = malloc(INPUT_SIZE);
+	all->input = malloc(INPUT_MAX);
 	return all->input != NULL;
 }
 
@@ -284,8 +284,10 @@ bury(struct worker *worker, struct pf_connection *c)
 	service_counters_session(service->counters, length_ms);
 	access_log_write(c, length_ms);
 	worker->accepting.review |= worker->accepting.limited;
-	if (c->pending != NULL)
+	if (c->pending != NULL) {
+		worker->connections.unsent -= buffer_length(c->pending);
 		buffer_clear(c->pending);
+	}
 	free(c->pending);
 	peer_clear(&c->peer);
 	free(c);

@@ -65,11 +65,17 @@ struct connections {
 	uint64_t limit;			   /* of this worker */
 	uint64_t next_id;		   /* never used twice */
 	struct timer_list lingering;
-	char *input; /* INPUT_SIZE bytes, in use during one callback only */
+	char *input; /* INPUT_MAX bytes, in use during one callback only */
+	size_t unsent; /* bytes kept for peers that do not read, of all */
 	struct log_limit refused, failed; /* lines that clients can cause */
 };
 
-#define INPUT_SIZE 65536 /* bytes of one recv(2), a connection's turn */
+/* Bytes of one recv(2), a connection's turn: as much as stays in a core's cache
+ * from the receiving to the sending. It may all have to be kept for a peer that
+ * does not read, so it is less once UNSENT_MUCH bytes are kept. */
+#define INPUT_MAX   (256 * 1024)
+#define INPUT_MIN   (32 * 1024)
+#define UNSENT_MUCH (4 * 1024 * 1024)
 
 /* Owner: accept.c. */
 struct accepting {

@@ -94,6 +94,8 @@ keep(struct pf_connection *c, const void *data, size_t len)
 	buffer_append(c->pending, data, len);
 	if (c->pending->failed)
 		fail(c, ENOBUFS);
+	else
+		connection_worker(c)->connections.unsent += len;
 }
 
 void
@@ -122,6 +124,7 @@ flush(struct pf_connection *c)
 	len = send_some(c, buffer_data(c->pending), len);
 	if (len != 0)
 		buffer_consume(c->pending, len);
+	connection_worker(c)->connections.unsent -= len;
 	if (buffer_length(c->pending) != 0)
 		return;
 	buffer_clear(c->pending);
@@ -186,8 +189,10 @@ peer_closed(struct pf_connection *c)
 static void
 read_some(struct pf_connection *c)
 {
-	char *input = connection_worker(c)->connections.input;
-	ssize_t n = recv(c->fd, input, INPUT_SIZE, 0);
+	const struct connections *all = &connection_worker(c)->connections;
+	char *input = all->input;
+	size_t room = all->unsent < UNSENT_MUCH ? INPUT_MAX : INPUT_MIN;
+	ssize_t n = recv(c->fd, input, room, 0);
 
 	if (n > 0)
 		received(c, input, (size_t)n);
@@ -202,7 +207,7 @@ static void
 linger(struct pf_connection *c)
 {
 	char *input = connection_worker(c)->connections.input;
-	ssize_t n = recv(c->fd, input, INPUT_SIZE, 0);
+	ssize_t n = recv(c->fd, input, INPUT_MIN, 0);
 
 	if (n == -1 && is_transient(errno))
 		return;

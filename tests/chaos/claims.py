@@ -12,7 +12,7 @@ import signal
 
 from daemon import SANITIZED
 
-BUFFER = 64 * 1024         # of one receive
+BUFFER = 256 * 1024        # of one receive
 BATCH = 32                 # datagrams of one receive
 TRAIN = 64                 # of which each may be so many of one sender
 NOTICED_S = 4              # a death, when the supervisor was stopped as well
