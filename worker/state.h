@@ -65,7 +65,7 @@ struct connections {
 	uint64_t limit;			   /* of this worker */
 	uint64_t next_id;		   /* never used twice */
 	struct timer_list lingering;
-	char *input; /* INPUT_MAX bytes, in use during one callback only */
+	char *input;   /* INPUT_MAX bytes, in use during one callback only */
 	size_t unsent; /* bytes kept for peers that do not read, of all */
 	struct log_limit refused, failed; /* lines that clients can cause */
 };

@@ -3,10 +3,11 @@
 // A goroutine for each connection, as people write it: the peer of
 // tests/bench/run.
 //
-// usage: echo echo|hello tcp|unix|udp ADDRESS (hello: no udp)
+// usage: echo echo|copy|hello tcp|unix|udp ADDRESS (udp: echo only)
 package main
 
 import (
+	"io"
 	"net"
 	"os"
 )
@@ -28,6 +29,12 @@ func echo(c net.Conn) {
 			return
 		}
 	}
+}
+
+// The shortest way to write it; io.Copy calls splice(2) where it can.
+func copied(c net.Conn) {
+	io.Copy(c, c)
+	c.Close()
 }
 
 func datagrams(address string) {
@@ -56,7 +63,10 @@ func main() {
 		return
 	}
 	serve := echo
-	if handler == "hello" {
+	switch handler {
+	case "copy":
+		serve = copied
+	case "hello":
 		serve = hello
 	}
 	l, err := net.Listen(network, address)

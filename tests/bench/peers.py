@@ -153,6 +153,10 @@ def go(path, job):
     return [path, handler, job.network, job.address]
 
 
+def go_copy(path, job):
+    return [path, "copy", job.network, job.address]
+
+
 def go_version(path):
     return first(r"go(\d\S*)", output("go", "version", path))
 
@@ -312,6 +316,9 @@ PEERS = (
          tool("bare-udp"), no_version, bare_gro),
     Peer("go", "a goroutine a connection, GOMAXPROCS = workers",
          STREAMS + ", udp echo", tool("echo-go"), go_version, go,
+         lambda job: {GOMAXPROCS: str(job.workers)}),
+    Peer("go io.Copy", "the same, without a buffer of its own",
+         "tcp echo, unix echo", tool("echo-go"), go_version, go_copy,
          lambda job: {GOMAXPROCS: str(job.workers)}),
     Peer("nginx", "workers; stream return, idle: HTTP keep-alive",
          "tcp hello, tcp idle", find_nginx, nginx_version, nginx),
