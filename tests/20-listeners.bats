@@ -4,6 +4,7 @@
 #
 # Where a service listens: every kind of address, socket files with their mode
 # and owner, sockets that a service manager passes, and starts that must fail.
+# Addresses that are not to be had: 52-faults-start.bats.
 
 load helpers
 
@@ -212,51 +213,6 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$DIR/stale"
 	assert_socket_exist "$DIR/s"
 	start_server
 	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
-}
-
-@test "a start with one failing address does not start at all and names each" {
-	background socat "tcp-listen:0,bind=127.0.0.1,fork" /dev/null
-	local peer=${HELPERS[-1]} taken
-	wait_until 5 test_listens "$peer"
-	taken=$(listening_port "$peer")
-	write_config <<-END
-		[service good]
-		handler = echo
-		listen = unix:$DIR/good tcp://127.0.0.1:0
-		[service bad]
-		handler = echo
-		listen = tcp://127.0.0.1:$taken tcp://192.0.2.1:7
-		listen = unix:$DIR/no/such/folder
-		listen = tcp://does-not-exist.invalid:7
-	END
-	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
-	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"tcp://127.0.0.1:$taken\": address already in use"
-	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"tcp://192.0.2.1:7\": Cannot assign requested address"
-	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"unix:$DIR/no/such/folder\": No such file or directory"
-	assert_line --regexp "preforkd.ini:[0-9]+: cannot resolve \"does-not-exist.invalid\": .+"
-	refute_line --partial ") ready"
-	assert_not_exist "$DIR/good"
-	assert_not_exist "$SOCKET"
-}
-
-listening_port() {
-	ss -Hltnp | sed -n "s/.*127\.0\.0\.1:\([0-9]*\) .*pid=$1,.*/\1/p"
-}
-
-test_listens() {
-	[ -n "$(listening_port "$1")" ]
-}
-
-@test "a UDP port that is in use is seen to be" {
-	listen "udp://127.0.0.1:0 udp://[::1]:0"
-	local four six
-	four=$(listener echo 1) six=$(listener echo 2)
-	(
-		CONFIG=$DIR/second.ini SOCKET=$DIR/second.sock
-		start_fails "$four $six"
-		assert_line --partial "\"$four\": address already in use"
-		assert_line --partial "\"$six\": address already in use"
-	)
 }
 
 @test "a port can be had again at once, with connections in TIME_WAIT" {

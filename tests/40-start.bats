@@ -45,31 +45,6 @@ let_others_in() {
 	chmod 777 "$DIR"
 }
 
-# A port that somebody else has.
-occupy() {
-	background python3 -c '
-import socket, sys, time
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen()
-open(sys.argv[1], "w").write(str(s.getsockname()[1]))
-time.sleep(60)' "$DIR/occupied"
-	wait_until 10 test -s "$DIR/occupied"
-	OCCUPIED=$(cat "$DIR/occupied")
-}
-
-write_occupied_config() {
-	occupy
-	write_config "$@" <<-END
-		[service free]
-		handler = echo
-		listen = unix:$DIR/free.sock
-		[service taken]
-		handler = echo
-		listen = tcp://127.0.0.1:$OCCUPIED
-	END
-}
-
 is_unlocked() {
 	flock --nonblock "$1" true
 }
@@ -83,25 +58,6 @@ is_unlocked() {
 	refute_output --partial ':0'
 	run -0 tcp "$(port echo)" <<<"hello"
 	assert_output hello
-}
-
-@test "start: a taken port fails it as a whole and names the address" {
-	write_occupied_config
-	fail_to_start
-	assert_equal "$status" 1
-	assert_output --partial \
-		"$CONFIG:15: cannot listen on \"tcp://127.0.0.1:$OCCUPIED\": address already in use"
-	assert_not_exist "$DIR/free.sock"
-	assert_not_exist "$SOCKET"
-}
-
-@test "start: every listener that fails is told, not only the first" {
-	write_occupied_config
-	printf '[service other]\nhandler = echo\nlisten = unix:%s/none/s\n' \
-		"$DIR" >>"$CONFIG"
-	fail_to_start
-	assert_output --partial "tcp://127.0.0.1:$OCCUPIED"
-	assert_output --partial "$DIR/none/s"
 }
 
 @test "start: an invalid file is status 78, with file and line" {
@@ -173,16 +129,9 @@ is_unlocked() {
 }
 
 @test "start: -d fails with the reason and its status" {
-	write_occupied_config "pid_file = $PID_FILE"
 	fail_to_start_detached() {
 		run timeout 20 "$PREFORKD" -d -c "$CONFIG" </dev/null 3>&- 4>&-
 	}
-	fail_to_start_detached
-	assert_failure 1
-	assert_output --partial "tcp://127.0.0.1:$OCCUPIED"
-	assert_not_exist "$PID_FILE"
-	assert_not_exist "$SOCKET"
-
 	write_echo_config "log_level = loud"
 	fail_to_start_detached
 	assert_failure 78

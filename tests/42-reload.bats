@@ -287,26 +287,6 @@ pools_are() {
 
 # --- failures leave no trace -------------------------------------------------
 
-@test "reload: an address that is taken fails it as a whole" {
-	LOG_ERRORS='cannot listen on|reload failed'
-	write_two_pools
-	start_server
-	remember
-	touch_workers
-	add_service other upper "unix:$DIR/other.sock"
-	add_service third echo "tcp://127.0.0.1:$(port echo)"
-	run -1 ctl reload
-	assert_output --regexp "$CONFIG:[0-9]+: .*in use"
-	assert_not_exist "$DIR/other.sock"
-	assert_nothing_changed
-	assert_equal "$(status_of failed_reloads)" 1
-	# What was wrong taken away, the rest is taken up.
-	remove_service third
-	run -0 ctl reload
-	run -0 timeout 5 socat - "unix:$DIR/other.sock" <<<"hello"
-	assert_output HELLO
-}
-
 @test "reload: new workers that cannot start fail it as a whole" {
 	LOG_ERRORS='root folder|chroot|reload failed'
 	write_two_pools

@@ -397,3 +397,319 @@ holders_of() {
 	assert_exist "$PID_FILE"
 	starts_over_it
 }
+
+# --- addresses that somebody else has ----------------------------------------
+
+# occupy TYPE [OPTION...]: somebody has a port of 127.0.0.1, OCCUPIED, with
+# these options of its socket, until end_background.
+occupy() {
+	rm -f "$DIR/occupied"
+	background python3 -c '
+import os, socket, sys, time
+s = socket.socket(type=getattr(socket, "SOCK_" + sys.argv[2]))
+for option in sys.argv[3:]:
+    s.setsockopt(socket.SOL_SOCKET, getattr(socket, option), 1)
+s.bind(("127.0.0.1", 0))
+if sys.argv[2] == "STREAM":
+    s.listen()
+with open(sys.argv[1] + ".new", "w") as file:
+    file.write(str(s.getsockname()[1]))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(55)' "$DIR/occupied" "$@"
+	wait_until 10 test -s "$DIR/occupied"
+	OCCUPIED=$(cat "$DIR/occupied")
+}
+
+# A service that can listen, and one whose ADDRESS cannot be had.
+write_taken_config() {
+	write_config "pid_file = $PID_FILE" <<-END
+		[service free]
+		handler = echo
+		listen = unix:$DIR/free.sock tcp://127.0.0.1:0
+		[service taken]
+		handler = echo
+		listen = $1
+	END
+	TAKEN_PLACE="$CONFIG:$(grep -nxF "listen = $1" "$CONFIG" | cut -d: -f1)"
+}
+
+assert_nothing_half_started() {
+	assert_not_exist "$DIR/free.sock"
+	assert_not_exist "$SOCKET"
+	assert_not_exist "$PID_FILE"
+}
+
+# in_use ADDRESS: what is told about it.
+in_use() {
+	echo "$TAKEN_PLACE: cannot listen on \"$1\": address already in use"
+}
+
+@test "fault 42: a port that is in use ends the start, and nothing is half started" {
+	local type address
+	for type in STREAM DGRAM; do
+		occupy "$type"
+		address=tcp://127.0.0.1:$OCCUPIED
+		[ "$type" = STREAM ] || address=udp://127.0.0.1:$OCCUPIED
+		write_taken_config "$address"
+		fails_to_start 1
+		assert_line --partial "$(in_use "$address")"
+		assert_nothing_half_started
+		fails_to_detach 1
+		assert_line --partial "$(in_use "$address")"
+		assert_nothing_half_started
+		# Free again, it is all that was missing.
+		end_background
+		start_watched
+		assert_baseline
+		stop_server
+	done
+}
+
+@test "fault 42: so does one that is in use by a part of what is asked for" {
+	occupy STREAM
+	write_taken_config "tcp://*:$OCCUPIED"
+	fails_to_start 1
+	assert_line --partial "$TAKEN_PLACE: cannot listen on \"0.0.0.0:$OCCUPIED\": address already in use"
+	assert_nothing_half_started
+}
+
+@test "fault 42: every address that cannot be had is told, not only the first" {
+	occupy STREAM
+	write_config <<-END
+		[service good]
+		handler = echo
+		listen = unix:$DIR/free.sock tcp://127.0.0.1:0
+		[service bad]
+		handler = echo
+		listen = tcp://127.0.0.1:$OCCUPIED tcp://192.0.2.1:7
+		listen = unix:$DIR/no/such/folder
+		listen = tcp://does-not-exist.invalid:7
+	END
+	fails_to_start 1
+	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"tcp://127.0.0.1:$OCCUPIED\": address already in use"
+	assert_line --regexp 'preforkd.ini:[0-9]+: cannot listen on "tcp://192.0.2.1:7": Cannot assign requested address'
+	assert_line --regexp "preforkd.ini:[0-9]+: cannot listen on \"unix:$DIR/no/such/folder\": No such file or directory"
+	assert_line --regexp 'preforkd.ini:[0-9]+: cannot resolve "does-not-exist.invalid": .+'
+	assert_nothing_half_started
+}
+
+# The same, TCP and UDP, for both families.
+write_inet_config() {
+	write_config "pid_file = $PID_FILE" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0 tcp://[::1]:0
+		listen = udp://127.0.0.1:0 udp://[::1]:0
+	END
+}
+
+# Sockets with their inodes, and what they serve.
+listening() {
+	local n
+	for n in 1 2 3 4; do
+		ss -Hlntue "sport = :$(port echo "$n")" |
+			grep -o ' [^ ]*:[0-9]* .* ino:[0-9]*' | sed 's/ timer.*//'
+	done
+}
+
+@test "fault 43: a second daemon never shares the first one's ports" {
+	write_inet_config
+	start_watched
+	local before n all=()
+	before=$(identity "$PID_FILE")$(listening)
+	for n in 1 2 3 4; do
+		all+=("$(listener echo "$n")")
+	done
+	write_other_config "$DIR/other.pid"
+	sed -i "/^listen = udp/d; s|^listen = .*|listen = ${all[*]}|" "$OTHER"
+	CONFIG=$OTHER fails_to_start 1
+	for n in 1 2 3 4; do
+		assert_line --partial "cannot listen on \"${all[n - 1]}\": address already in use"
+	done
+	assert_not_exist "$DIR/other.pid"
+	assert_not_exist "$DIR/other.sock"
+	# Nor does it by way of "*".
+	sed -i "s|^listen = .*|listen = tcp://*:$(port echo 1) udp://*:$(port echo 3)|" \
+		"$OTHER"
+	CONFIG=$OTHER fails_to_start 1
+	assert_line --partial "\"0.0.0.0:$(port echo 1)\": address already in use"
+	assert_line --partial "\"0.0.0.0:$(port echo 3)\": address already in use"
+	assert_equal "$(identity "$PID_FILE")$(listening)" "$before"
+	is_served
+}
+
+@test "fault 43: nobody of the same user can slip in beside it" {
+	write_inet_config
+	start_watched
+	peers 'import errno
+for n, port in enumerate(int(word) for word in sys.argv[1:]):
+    family = (socket.AF_INET, socket.AF_INET6)[n % 2]
+    type = (socket.SOCK_STREAM, socket.SOCK_DGRAM)[n // 2]
+    for options in ("SO_REUSEPORT",), ("SO_REUSEADDR", "SO_REUSEPORT"):
+        s = socket.socket(family, type)
+        for option in options:
+            s.setsockopt(socket.SOL_SOCKET, getattr(socket, option), 1)
+        try:
+            s.bind(("::1" if n % 2 else "127.0.0.1", port))
+            if type == socket.SOCK_STREAM:
+                s.listen()
+        except OSError as error:
+            assert error.errno == errno.EADDRINUSE, error
+        else:
+            raise AssertionError((n, options))' \
+		"$(port echo 1)" "$(port echo 2)" "$(port echo 3)" "$(port echo 4)"
+	is_served
+}
+
+@test "fault 43: it does not slip in beside somebody who would share" {
+	local type scheme
+	for type in STREAM DGRAM; do
+		occupy "$type" SO_REUSEPORT SO_REUSEADDR
+		scheme=tcp
+		[ "$type" = STREAM ] || scheme=udp
+		write_taken_config "$scheme://127.0.0.1:$OCCUPIED"
+		fails_to_start 1
+		assert_line --partial \
+			"$(in_use "$scheme://127.0.0.1:$OCCUPIED")"
+		assert_nothing_half_started
+	done
+}
+
+# --- reloads that ask for too much -------------------------------------------
+
+# Everything that a reload which fails must leave as it is.
+everything() {
+	ctl_json workers default | jq -c '.[] | [.worker, .pid, .state, .role]'
+	ctl_json status | jq '.configuration, .reloads, (.pools | length)'
+	ctl_json listeners | jq -r '.[].listener'
+	ss -Hlntue "sport = :$(port echo)" | grep -o ' ino:[0-9]*'
+	ctl config
+}
+
+# Who is served meanwhile; what is in the background by then does not have the
+# connection as well.
+hold_client() {
+	hold CLIENT "$(port echo)"
+	echoes "$CLIENT"
+}
+
+release_client() {
+	echoes "$CLIENT"
+	release "$CLIENT"
+}
+
+failed_reloads_are() {
+	[ "$(ctl_json status | jq .failed_reloads)" = "$1" ]
+}
+
+# refuses_reload STATUS TEXT...: by command, with each TEXT in the answer and
+# in the log, and by HUP; nothing changes.
+refuses_reload() {
+	local before failed text wanted=$1
+	shift
+	before=$(everything)
+	failed=$(ctl_json status | jq .failed_reloads)
+	run -"$wanted" ctl reload
+	assert_line --regexp "^$CONFIG:([0-9]+:)? "
+	for text; do
+		assert_output --partial "$text"
+		grep -F ': error: ' "$LOG" | grep -qF -- "$text"
+	done
+	failed_reloads_are $((failed + 1))
+	: >"$LOG"
+	kill -HUP "$SERVER"
+	wait_until 10 failed_reloads_are $((failed + 2))
+	for text; do
+		grep -F ': error: ' "$LOG" | grep -qF -- "$text"
+	done
+	assert_equal "$(everything)" "$before"
+	run -0 ctl health
+	echoes "$CLIENT"
+	is_served
+}
+
+add_service() {
+	printf '[service %s]\nhandler = echo\nlisten = %s\n' "$1" "$2" \
+		>>"$CONFIG"
+}
+
+@test "fault 44: an address in use fails the reload, and all stays as it was" {
+	LOG_ERRORS='cannot listen on|reload failed'
+	write_echo_config
+	start_watched
+	local tcp udp
+	cp "$CONFIG" "$DIR/before"
+	occupy STREAM
+	tcp=tcp://127.0.0.1:$OCCUPIED
+	occupy DGRAM
+	udp=udp://127.0.0.1:$OCCUPIED
+	background socat "unix-listen:$DIR/taken.sock,fork" /dev/null
+	wait_until 5 test -S "$DIR/taken.sock"
+	hold_client
+	# Workers would be new as well, and one listener could be had.
+	sed -i "s|^workers = .*|&\nnofile = 500|" "$CONFIG"
+	add_service good "unix:$DIR/good.sock"
+	add_service bad "$tcp $udp unix:$DIR/taken.sock"
+	refuses_reload 1 \
+		"cannot listen on \"$tcp\": address already in use" \
+		"cannot listen on \"$udp\": address already in use" \
+		"cannot listen on \"unix:$DIR/taken.sock\": address already in use"
+	assert_not_exist "$DIR/good.sock"
+	assert_socket_exist "$DIR/taken.sock"
+	release_client
+	assert_baseline
+	# The rest is taken up when that is gone.
+	cp "$DIR/before" "$CONFIG"
+	add_service good "unix:$DIR/good.sock"
+	run -0 ctl reload
+	run -0 timeout 5 socat - "unix:$DIR/good.sock" <<<hello
+	assert_output hello
+	cp "$DIR/before" "$CONFIG"
+	run -0 ctl reload
+	assert_not_exist "$DIR/good.sock"
+}
+
+@test "fault 44: when the address is free the same reload succeeds" {
+	LOG_ERRORS='cannot listen on|reload failed'
+	write_echo_config
+	start_watched
+	occupy STREAM
+	hold_client
+	add_service late "tcp://127.0.0.1:$OCCUPIED"
+	refuses_reload 1 "tcp://127.0.0.1:$OCCUPIED"
+	end_background
+	run -0 ctl reload
+	run -0 tcp "$OCCUPIED" <<<hello
+	assert_output hello
+	release_client
+	wait_until 5 no_worker_drains
+	take_baseline
+}
+
+no_worker_drains() {
+	[ "$(ctl_json workers | jq '[.[] | select(.role != "serving")] |
+		length')" = 0 ]
+}
+
+@test "fault 44: an address that one of its own still has is in use, too" {
+	LOG_ERRORS='cannot listen on|reload failed'
+	write_echo_config
+	start_watched
+	hold_client
+	local own
+	own=$(port echo)
+	sed -i "s|^listen = .*|listen = tcp://*:$own|" "$CONFIG"
+	refuses_reload 1 "cannot listen on \"0.0.0.0:$own\": address already in use"
+	# It goes in two steps.
+	cp "$CONFIG" "$DIR/wanted"
+	sed -i "s|^listen = .*|listen = unix:$DIR/meanwhile.sock|" "$CONFIG"
+	run -0 ctl reload
+	release_client
+	wait_until 5 no_worker_drains
+	cp "$DIR/wanted" "$CONFIG"
+	run -0 ctl reload
+	run -0 tcp "$own" <<<hello
+	assert_output hello
+	wait_until 5 no_worker_drains
+	take_baseline
+}
