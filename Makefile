@@ -43,12 +43,14 @@ UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 MAN := $(wildcard docs/*.[1-9])
 
-# clients/NAME.c is a program; clients/NAME_part.c are its modules.
+# clients/NAME.c is a program; clients/NAME_part.c are its modules, and
+# clients/client_part.c those that several programs share.
+CLIENT_SHARED := $(wildcard clients/client_*.c)
 CLIENTS := $(foreach c,$(basename $(notdir $(CLIENT_SOURCES))),\
 	$(if $(findstring _,$(c)),,$(c)))
 DAEMON := $(if $(wildcard supervisor/main.c),preforkd)
-SBIN_PROGRAMS := $(DAEMON) $(filter %ctl,$(CLIENTS))
-BIN_PROGRAMS := $(filter-out %ctl,$(CLIENTS))
+SBIN_PROGRAMS := $(DAEMON) $(filter %ctl %sniff,$(CLIENTS))
+BIN_PROGRAMS := $(filter-out $(SBIN_PROGRAMS),$(CLIENTS))
 UNIT := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZ := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
@@ -59,6 +61,7 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 PKG_CONFIG ?= pkg-config
 pkg_cflags := $(shell $(PKG_CONFIG) --cflags libbsd-overlay inih jansson 2>&1)
 pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
+# libs_NAME: what only the program NAME links with.
 # A constructor that setproctitle(3) needs; linked into the daemon only.
 ctor_libs := $(shell $(PKG_CONFIG) --libs libbsd-ctor 2>&1)
 
@@ -192,17 +195,17 @@ $(BUILD)/flags: FORCE
 
 # A source that came or went changes the list, which renews the archives.
 $(BUILD)/sources: FORCE
-	$(call remember,$(COMMON) $(WORKER) $(SUPERVISOR))
+	$(call remember,$(COMMON) $(WORKER) $(SUPERVISOR) $(CLIENT_SHARED))
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Clients link with common alone, tests with all but main().
-$(BUILD)/common.a: $(call objects,$(COMMON))
+# Clients link with what they share and common alone, tests with all but main().
+$(BUILD)/clients.a: $(call objects,$(CLIENT_SHARED) $(COMMON))
 $(BUILD)/all.a: $(call objects,$(COMMON) $(WORKER) $(SUPERVISOR))
-$(BUILD)/common.a $(BUILD)/all.a: $(BUILD)/sources
+$(BUILD)/clients.a $(BUILD)/all.a: $(BUILD)/sources
 	$(call say,AR,$@)
 	$(quiet)rm -f $@
 	$(quiet)$(AR) rcs $@ $(filter %.o,$^)
@@ -214,9 +217,9 @@ $(BUILD)/preforkd: $(call objects,$(COMMON) $(WORKER) $(SUPERVISOR) \
 
 define client_rule
 $(BUILD)/$(1): $(call objects,clients/$(1).c $(wildcard clients/$(1)_*.c)) \
-    $(BUILD)/common.a
+    $(BUILD)/clients.a
 	$$(call say,LINK,$$@)
-	$$(quiet)$$(LINK) -o $$@ $$^ $$(pkg_libs) $$(LDLIBS)
+	$$(quiet)$$(LINK) -o $$@ $$^ $$(libs_$(1)) $$(pkg_libs) $$(LDLIBS)
 endef
 $(foreach c,$(CLIENTS),$(eval $(call client_rule,$(c))))
 
