@@ -98,8 +98,9 @@ make_folder(const char *path)
 	(void)!mkdir(dirname(copy), 0755);
 }
 
-static bool
-bind_control(const struct daemon_config *daemon)
+/* NULL when all went well; else what failed, with errno. */
+static const char *
+open_socket(const struct daemon_config *daemon)
 {
 	const struct socket_access access = {
 		.mode = (mode_t)daemon->control_mode,
@@ -107,12 +108,20 @@ bind_control(const struct daemon_config *daemon)
 		.group = daemon->control_group,
 	};
 
+	control.fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (control.fd == -1)
+		return "open";
 	make_folder(daemon->control);
-	return socket_file_bind(
-		   &control.file, control.fd, daemon->control, &access) == 0 &&
-	    listen(control.fd, BACKLOG) == 0 &&
-	    loop_watch(
-		&control.watch, control.fd, EPOLLIN, on_listener, NULL) == 0;
+	if (socket_file_bind(
+		&control.file, control.fd, daemon->control, &access) == -1)
+		return "bind";
+	if (listen(control.fd, BACKLOG) == -1)
+		return "listen on";
+	if (loop_watch(
+		&control.watch, control.fd, EPOLLIN, on_listener, NULL) == -1)
+		return "watch";
+	return NULL;
 }
 
 bool
@@ -120,16 +129,14 @@ control_open(const struct daemon_config *daemon, char *why, size_t why_size)
 {
 	if (daemon->control[0] == '\0')
 		return true;
-	control.fd =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (control.fd != -1 && bind_control(daemon))
+	const char *failed = open_socket(daemon);
+	if (failed == NULL)
 		return true;
-	int error = errno;
-	snprintf(why, why_size, "cannot open the control socket \"%s\": %s",
-	    daemon->control,
-	    error == EADDRINUSE ? "a daemon answers there, or it is not a "
-				  "socket"
-				: strerror(error));
+	bool taken = errno == EADDRINUSE && strcmp(failed, "bind") == 0;
+	snprintf(why, why_size, "cannot %s the control socket \"%s\": %s",
+	    failed, daemon->control,
+	    taken ? "a daemon answers there, or it is not a socket"
+		  : strerror(errno));
 	control_close();
 	return false;
 }

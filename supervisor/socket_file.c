@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Socket files. Supervisor only, single-threaded: the umask is set for the
- * moment of bind(2), because a mode set afterwards would come too late.
+ * moment of bind(2), because a mode set afterwards would come too late. Mode
+ * and owner of a file that is there are changed through a descriptor, never by
+ * path: whoever may write to the folder could have put another file there.
  */
 #include <sys/stat.h>
 
@@ -9,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,23 +39,33 @@ bind_with_mode(int fd, const char *path, mode_t mode)
 	return rc;
 }
 
-/* Stale means: a socket, and connecting to it is refused. */
 static bool
-is_stale(const char *path, int type)
+is_refused(const char *path, int type)
 {
 	struct sockaddr_un address;
-	struct stat st;
 	socklen_t length = fill_address(&address, path);
-
-	if (lstat(path, &st) == -1 || !S_ISSOCK(st.st_mode))
-		return false;
 	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
 	if (fd == -1)
 		return false;
 	int rc = connect(fd, (struct sockaddr *)&address, length);
 	bool refused = rc == -1 && errno == ECONNREFUSED;
 	close(fd);
 	return refused;
+}
+
+/* Stale means: a socket, and connecting to it is refused. Keeps errno, which
+ * tells why bind(2) failed. */
+static bool
+is_stale(const char *path, int type)
+{
+	struct stat st;
+	int saved = errno;
+	bool stale = lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    is_refused(path, type);
+
+	errno = saved;
+	return stale;
 }
 
 static int
@@ -85,8 +98,9 @@ owner_of(const struct socket_access *access, uid_t *uid, gid_t *gid)
 	return true;
 }
 
+/* Of the file behind FILE_FD (O_PATH). */
 static int
-set_owner(const char *path, const struct socket_access *access)
+set_owner(int file_fd, const struct socket_access *access)
 {
 	uid_t uid;
 	gid_t gid;
@@ -97,15 +111,69 @@ set_owner(const char *path, const struct socket_access *access)
 	}
 	if (uid == (uid_t)-1 && gid == (gid_t)-1)
 		return 0;
-	return lchown(path, uid, gid);
+	return fchownat(file_fd, "", uid, gid, AT_EMPTY_PATH);
+}
+
+/* fchmod(2) takes no descriptor of O_PATH, and no other can be had of a
+ * socket. */
+static int
+set_mode(int file_fd, mode_t mode)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fd);
+	return chmod(path, mode);
+}
+
+static void
+close_keeping_errno(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+static int
+open_file(const char *path, struct stat *st)
+{
+	int file_fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (file_fd == -1 || fstat(file_fd, st) == 0)
+		return file_fd;
+	close_keeping_errno(file_fd);
+	return -1;
+}
+
+/* Remembers the file that bind(2) has just made, and gives it its owner. */
+static int
+take(struct socket_file *file, const char *path,
+    const struct socket_access *access)
+{
+	struct stat st;
+	int file_fd = open_file(path, &st);
+
+	if (file_fd == -1)
+		return -1;
+	/* A link to something else would be given away with it. */
+	if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1) {
+		close(file_fd);
+		errno = EADDRINUSE;
+		return -1;
+	}
+	strlcpy(file->path, path, sizeof(file->path));
+	file->device = st.st_dev;
+	file->inode = st.st_ino;
+	file->ours = true;
+	int rc = set_owner(file_fd, access);
+	close_keeping_errno(file_fd);
+	return rc;
 }
 
 int
 socket_file_bind(struct socket_file *file, int fd, const char *path,
     const struct socket_access *access)
 {
-	struct stat st;
-
 	*file = (struct socket_file){ 0 };
 	int rc = bind_with_mode(fd, path, access->mode);
 	if (rc == -1 && errno == EADDRINUSE &&
@@ -114,19 +182,24 @@ socket_file_bind(struct socket_file *file, int fd, const char *path,
 			return -1;
 		rc = bind_with_mode(fd, path, access->mode);
 	}
-	if (rc == -1 || lstat(path, &st) == -1)
+	if (rc == -1)
 		return -1;
-	strlcpy(file->path, path, sizeof(file->path));
-	file->device = st.st_dev;
-	file->inode = st.st_ino;
-	file->ours = true;
-	if (set_owner(path, access) == -1) {
-		int saved = errno;
+	if (take(file, path, access) == 0)
+		return 0;
+	int saved = errno;
+	if (file->ours)
 		socket_file_remove(file);
-		errno = saved;
-		return -1;
-	}
-	return 0;
+	else if (saved != EADDRINUSE)
+		unlink(path); /* bind(2) has made it, whatever failed since */
+	errno = saved;
+	return -1;
+}
+
+static bool
+is_same(const struct socket_file *file, const struct stat *st)
+{
+	return file->ours && st->st_dev == file->device &&
+	    st->st_ino == file->inode;
 }
 
 static bool
@@ -134,21 +207,24 @@ still_ours(const struct socket_file *file)
 {
 	struct stat st;
 
-	return file->ours && lstat(file->path, &st) == 0 &&
-	    st.st_dev == file->device && st.st_ino == file->inode;
+	return file->ours && lstat(file->path, &st) == 0 && is_same(file, &st);
 }
 
 int
 socket_file_set_access(
     const struct socket_file *file, const struct socket_access *access)
 {
-	if (!still_ours(file)) {
+	struct stat st;
+	int file_fd = open_file(file->path, &st), rc = -1;
+
+	if (file_fd == -1)
+		return -1;
+	if (!is_same(file, &st))
 		errno = ENOENT;
-		return -1;
-	}
-	if (chmod(file->path, access->mode) == -1)
-		return -1;
-	return set_owner(file->path, access);
+	else if (set_mode(file_fd, access->mode) == 0)
+		rc = set_owner(file_fd, access);
+	close_keeping_errno(file_fd);
+	return rc;
 }
 
 void

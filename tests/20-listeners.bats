@@ -141,7 +141,66 @@ asked_by_datagram() {
 	assert_equal "$(stat -c %a "$DIR/s")" 600
 	run grep -B 1 "bind.*\"$DIR/s\"" "$DIR/trace"
 	assert_line --index 0 --partial "umask(0177)"
-	run ! grep -v 0600 <(grep "chmod.*\"$DIR/s\"" "$DIR/trace")
+	run ! grep -v 0600 <(grep "chmod" "$DIR/trace")
+}
+
+@test "what fails on a socket path is told as it is, and leaves no file" {
+	without_leak_check
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = unix:$DIR/s
+	END
+	set_setting control none
+	# EADDRINUSE, and then nobody there: it is not for what was found after.
+	fails_injected bind:error=EADDRINUSE "address already in use"
+	fails_injected bind:error=EACCES "Permission denied"
+	fails_injected listen:error=ENOMEM "Cannot allocate memory"
+	fails_injected getsockname:error=ENOBUFS "No buffer space available"
+}
+
+fails_injected() {
+	run -1 timeout 10 strace -qq -o "$DIR/trace" -e inject="$1" \
+		"$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot listen on \"unix:$DIR/s\": $2"
+	assert_not_exist "$DIR/s"
+}
+
+@test "a socket file that cannot be looked at goes again" {
+	without_leak_check
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = unix:$DIR/s
+		socket_owner = nobody
+	END
+	set_setting control none
+	# The path is told, so that only that file is concerned.
+	run -1 timeout 10 strace -qq -o "$DIR/trace" -P "$DIR/s" \
+		-e inject=openat:error=EMFILE "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "unix:$DIR/s\": Too many open files"
+	assert_not_exist "$DIR/s"
+	run -1 timeout 10 strace -qq -o "$DIR/trace" \
+		-e inject=fchownat:error=EPERM "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "unix:$DIR/s\": Operation not permitted"
+	assert_not_exist "$DIR/s"
+}
+
+@test "mode and owner go to the socket, not to what was put in its place" {
+	write_config "" "workers = 1" <<-END
+		[service echo]
+		handler = echo
+		listen = unix:$DIR/s
+		socket_mode = 0600
+	END
+	start_server
+	echo precious >"$DIR/file"
+	chmod 0600 "$DIR/file"
+	ln -f "$DIR/file" "$DIR/s"
+	set_setting socket_mode 0666
+	run -0 ctl reload
+	log_has "cannot set mode and owner of \"unix:$DIR/s\": No such file"
+	assert_equal "$(stat -c %a "$DIR/file")" 600
 }
 
 @test "a stale socket file is replaced" {

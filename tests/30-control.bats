@@ -736,11 +736,11 @@ for s in clients[1::2]:
 }
 
 @test "file: that of a living daemon is refused and goes on" {
-	LOG_ERRORS='cannot open the control socket'
+	LOG_ERRORS='cannot bind the control socket'
 	write_echo_config
 	start_server
 	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
-	assert_output --partial "cannot open the control socket \"$SOCKET\""
+	assert_output --partial "cannot bind the control socket \"$SOCKET\""
 	assert_output --partial "a daemon answers there"
 	run -0 ctl health
 }
@@ -749,9 +749,24 @@ for s in clients[1::2]:
 	echo precious >"$SOCKET"
 	write_echo_config
 	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
-	assert_output --partial "cannot open the control socket"
+	assert_output --partial "cannot bind the control socket"
 	run -0 cat "$SOCKET"
 	assert_output precious
+}
+
+@test "file: what fails on it is told as it is, and leaves nothing" {
+	without_leak_check
+	write_echo_config
+	start_fails_at bind EACCES "Permission denied"
+	start_fails_at listen EADDRINUSE "Address already in use"
+}
+
+# start_fails_at CALL ERROR WORDS: the first such call fails.
+start_fails_at() {
+	run -1 timeout 10 strace -qq -o "$DIR/calls" \
+		-e inject="$1:error=$2:when=1" "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "the control socket \"$SOCKET\": $3"
+	assert_not_exist "$SOCKET"
 }
 
 @test "file: one that somebody else put in its place is left alone" {
