@@ -430,21 +430,7 @@ long() {
 		timeout 5 socat -t 5 - "unix:$DIR/conf.d/b.sock")" HELLO
 }
 
-# --- the file -------------------------------------------------------------------
-
-@test "configuration: a file that cannot be read" {
-	run -78 "$PREFORKD" -t -c "$DIR/missing.ini"
-	assert_output "$DIR/missing.ini: cannot be read: No such file or directory"
-	run -78 "$PREFORKD" -t -c "$DIR"
-	assert_output "$DIR: cannot be read: it is not a regular file"
-	run -78 "$PREFORKD" -t -c "$DIR/"
-	assert_output "$DIR/: cannot be read: it is not a regular file"
-	: >"$CONFIG"
-	let_others_in
-	chmod 600 "$CONFIG"
-	WANTED=78 check "${NOBODY[@]}"
-	assert_output "$CONFIG: cannot be read: Permission denied"
-}
+# --- the file; one that cannot be read: 52-faults-start.bats -------------------
 
 @test "configuration: without -c it is the default file" {
 	# Where this machine has one, it is not there for this process.

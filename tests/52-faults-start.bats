@@ -9,6 +9,8 @@ setup() {
 	load faults
 	faults_setup
 	PID_FILE=$DIR/pid
+	CLIENT=
+	INSIDE=()
 }
 
 teardown() {
@@ -67,7 +69,12 @@ is_unlocked() {
 }
 
 is_served() {
-	[ "$(tcp "$(port echo)" <<<hello)" = hello ]
+	[ "$(said_by "tcp:127.0.0.1:$(port echo)")" = hello ]
+}
+
+# said_by ADDRESS: what comes back for "hello", in the daemon's network.
+said_by() {
+	"${INSIDE[@]}" timeout 10 socat -t 10 - "$1" <<<hello
 }
 
 # write_other_config PID_FILE: of another daemon that wants the same addresses.
@@ -582,7 +589,8 @@ everything() {
 	ctl_json workers default | jq -c '.[] | [.worker, .pid, .state, .role]'
 	ctl_json status | jq '.configuration, .reloads, (.pools | length)'
 	ctl_json listeners | jq -r '.[].listener'
-	ss -Hlntue "sport = :$(port echo)" | grep -o ' ino:[0-9]*'
+	"${INSIDE[@]}" ss -Hlntue "sport = :$(port echo)" |
+		grep -o ' ino:[0-9]*'
 	ctl config
 }
 
@@ -624,7 +632,7 @@ refuses_reload() {
 	done
 	assert_equal "$(everything)" "$before"
 	run -0 ctl health
-	echoes "$CLIENT"
+	[ -z "$CLIENT" ] || echoes "$CLIENT"
 	is_served
 }
 
@@ -711,5 +719,298 @@ no_worker_drains() {
 	run -0 tcp "$own" <<<hello
 	assert_output hello
 	wait_until 5 no_worker_drains
+	take_baseline
+}
+
+# --- addresses that are not there, or not allowed ----------------------------
+
+# write_address_config ADDRESS...: an echo service on each of them.
+write_address_config() {
+	write_config "pid_file = $PID_FILE" <<-END
+		[service free]
+		handler = echo
+		listen = unix:$DIR/free.sock
+		[service echo]
+		handler = echo
+		listen = $*
+	END
+	PLACE="$CONFIG:$(wc -l <"$CONFIG")"
+}
+
+# within_network [COMMANDS]: NETWORK is what to put before a start that must fail
+# in a network of its own, where those have been run.
+within_network() {
+	# shellcheck disable=SC2016 # for the inner shell
+	NETWORK=(unshare --net sh -c 'ip link set lo up; eval "$0"; exec "$@"'
+		"${1-}")
+}
+
+@test "fault 45: an address that this machine does not have is told" {
+	write_address_config "tcp://192.0.2.1:7777" "udp://192.0.2.1:7777" \
+		"tcp://[2001:db8::1]:7777"
+	fails_to_start 1
+	local address
+	for address in tcp://192.0.2.1 udp://192.0.2.1 'tcp://[2001:db8::1]'; do
+		assert_line --partial "$PLACE: cannot listen on \"$address:7777\": Cannot assign requested address"
+	done
+	assert_nothing_half_started
+}
+
+# inside COMMANDS: of a shell in the daemon's network.
+inside() {
+	"${INSIDE[@]}" sh -c "$1"
+}
+
+@test "fault 45: one that comes later can be had by the next reload" {
+	LOG_ERRORS='cannot listen on|reload failed'
+	write_echo_config
+	start_apart
+	add_service late tcp://192.0.2.1:7777
+	refuses_reload 1 'cannot listen on "tcp://192.0.2.1:7777": Cannot assign requested address'
+	inside 'ip address add 192.0.2.1/32 dev lo'
+	run -0 ctl reload
+	assert_equal "$(said_by tcp:192.0.2.1:7777)" hello
+	take_baseline
+	# And one that goes is kept until it comes again.
+	inside 'ip address delete 192.0.2.1/32 dev lo'
+	sed -i "s|^workers = .*|&\nnofile = 500|" "$CONFIG"
+	run -0 ctl reload
+	run -0 ctl restart
+	inside 'ip address add 192.0.2.1/32 dev lo'
+	assert_equal "$(said_by tcp:192.0.2.1:7777)" hello
+}
+
+@test "fault 45: where the system allows it, one need not wait for the address" {
+	write_address_config "tcp://127.0.0.1:0 tcp://192.0.2.1:7777"
+	# shellcheck disable=SC2016 # for the inner shell
+	start_apart sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind
+		exec "$0" "$@"'
+	inside 'ip address add 192.0.2.1/32 dev lo'
+	assert_equal "$(said_by tcp:192.0.2.1:7777)" hello
+}
+
+@test "fault 45: with IPv6 switched off its addresses are told, and * is IPv4" {
+	local off='echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'
+	within_network "$off"
+	write_address_config "tcp://[::1]:0" "udp://[::1]:0"
+	fails_to_start 1 "${NETWORK[@]}"
+	assert_line --partial 'cannot listen on "tcp://[::1]:0": Cannot assign requested address'
+	assert_line --partial 'cannot listen on "udp://[::1]:0": Cannot assign requested address'
+	assert_nothing_half_started
+
+	write_address_config "tcp://*:0" "udp://*:0" "tcp://localhost:0"
+	start_apart sh -c "$off; exec \"\$0\" \"\$@\""
+	assert_equal "$(said_by "tcp:127.0.0.1:$(port echo 1)")" hello
+	assert_equal "$(listener echo 5)" "tcp://127.0.0.1:$(port echo 5)"
+}
+
+# Put before a start: to it, the kernel was built without IPv6.
+WITHOUT_IPV6=(python3 -c '
+import ctypes, os, platform, struct, sys
+SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+AF_INET6, EAFNOSUPPORT = 10, 97
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+ALLOW, ERRNO = 0x7fff0000, 0x00050000
+code = b"".join(struct.pack("=HBBI", *line) for line in (
+    (LOAD, 0, 0, 0), (EQUAL, 0, 3, SOCKET),  # the number of the call
+    (LOAD, 0, 0, 16), (EQUAL, 0, 1, AF_INET6),  # its first argument
+    (RETURN, 0, 0, ERRNO | EAFNOSUPPORT), (RETURN, 0, 0, ALLOW)))
+lines = ctypes.create_string_buffer(code, len(code))
+program = ctypes.create_string_buffer(
+    struct.pack("@HP", len(code) // 8, ctypes.addressof(lines)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # no new privileges
+assert libc.prctl(22, 2, program, 0, 0) == 0, ctypes.get_errno()
+os.execv(sys.argv[1], sys.argv[1:])')
+
+@test "fault 45: so it is with a kernel that has no IPv6" {
+	write_address_config "tcp://[::1]:0" "udp://[::1]:0"
+	fails_to_start 1 "${WITHOUT_IPV6[@]}"
+	assert_line --partial 'cannot listen on "tcp://[::1]:0": Address family not supported by protocol'
+	assert_line --partial 'cannot listen on "udp://[::1]:0": Address family not supported by protocol'
+	assert_nothing_half_started
+
+	write_address_config "tcp://*:0" "udp://*:0"
+	start_watched "${WITHOUT_IPV6[@]}"
+	assert_equal "$(listener echo 1)" "tcp://0.0.0.0:$(port echo 1)"
+	assert_equal "$(listener echo 2)" "udp://0.0.0.0:$(port echo 2)"
+	assert_equal "$(said_by "tcp:127.0.0.1:$(port echo 1)")" hello
+	assert_equal "$(udp "$(port echo 2)" <<<hello)" hello
+}
+
+@test "fault 45: who is not root is told which ports he may not have" {
+	write_address_config "tcp://127.0.0.1:7" "udp://127.0.0.1:7" \
+		"tcp://127.0.0.1:7777"
+	let_others_in
+	within_network
+	fails_to_start 1 "${NETWORK[@]}" "${NOBODY[@]}"
+	assert_line --partial "$PLACE: cannot listen on \"tcp://127.0.0.1:7\": Permission denied"
+	assert_line --partial "$PLACE: cannot listen on \"udp://127.0.0.1:7\": Permission denied"
+	refute_output --partial 7777
+	assert_nothing_half_started
+}
+
+@test "fault 45: neither has he them by a reload" {
+	LOG_ERRORS='cannot listen on|reload failed'
+	write_echo_config
+	let_others_in
+	start_apart "${NOBODY[@]}"
+	add_service low tcp://127.0.0.1:7
+	refuses_reload 1 \
+		'cannot listen on "tcp://127.0.0.1:7": Permission denied'
+	# A system may let him have it.
+	inside 'echo 7 >/proc/sys/net/ipv4/ip_unprivileged_port_start'
+	run -0 ctl reload
+	assert_equal "$(said_by tcp:127.0.0.1:7)" hello
+	take_baseline
+}
+
+# --- configurations that cannot be read --------------------------------------
+
+KINDS=(missing folder fifo socket device nowhere circle)
+
+# spoil KIND FILE: it becomes that, and WHY what is said of it.
+spoil() {
+	WHY="it is not a regular file"
+	rm -rf "$2"
+	case $1 in
+	missing) WHY="No such file or directory" ;;
+	folder) mkdir "$2" ;;
+	fifo) mkfifo "$2" ;;
+	socket)
+		python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$2"
+		WHY="No such device or address"
+		;;
+	device) ln -s /dev/zero "$2" ;;
+	nowhere)
+		ln -s nothing "$2"
+		WHY="No such file or directory"
+		;;
+	circle)
+		ln -s "$2" "$2"
+		WHY="Too many levels of symbolic links"
+		;;
+	esac
+}
+
+# refuses_file TEXT [COMMAND...]: to check, print, start and detach it, each
+# with this one line.
+refuses_file() {
+	local option
+	for option in -t -T -d ''; do
+		# shellcheck disable=SC2086 # none, when empty
+		run -78 timeout 10 "${@:2}" "$PREFORKD" $option -c "$CONFIG" \
+			</dev/null 3>&- 4>&-
+		assert_output "$1"
+	done
+	assert_not_exist "$SOCKET"
+}
+
+@test "fault 46: a configuration that is no file does not start" {
+	local kind
+	for kind in "${KINDS[@]}"; do
+		spoil "$kind" "$CONFIG"
+		refuses_file "$CONFIG: cannot be read: $WHY"
+	done
+	CONFIG=$DIR/ refuses_file \
+		"$DIR/: cannot be read: it is not a regular file"
+	CONFIG=$DIR/none/x.ini refuses_file \
+		"$DIR/none/x.ini: cannot be read: No such file or directory"
+	touch "$DIR/file"
+	CONFIG=$DIR/file/x.ini refuses_file \
+		"$DIR/file/x.ini: cannot be read: Not a directory"
+}
+
+@test "fault 46: nor does one that may not be read" {
+	write_echo_config
+	chmod 600 "$CONFIG"
+	let_others_in
+	refuses_file "$CONFIG: cannot be read: Permission denied" "${NOBODY[@]}"
+}
+
+@test "fault 46: a reload of what is no file changes nothing" {
+	LOG_ERRORS='cannot be read|reload failed'
+	write_echo_config
+	start_watched
+	hold_client
+	local kind
+	mv "$CONFIG" "$DIR/good"
+	for kind in "${KINDS[@]}"; do
+		spoil "$kind" "$CONFIG"
+		refuses_reload 4 "$CONFIG: cannot be read: $WHY"
+		run -4 ctl reload plan
+		assert_output --partial "$CONFIG: cannot be read: $WHY"
+	done
+	rm "$CONFIG"
+	mv "$DIR/good" "$CONFIG"
+	run -0 ctl reload
+	release_client
+}
+
+@test "fault 46: nor does one of a file that may no longer be read" {
+	LOG_ERRORS='cannot be read|reload failed'
+	write_echo_config
+	let_others_in
+	start_watched "${NOBODY[@]}"
+	hold_client
+	chmod 600 "$CONFIG"
+	refuses_reload 4 "$CONFIG: cannot be read: Permission denied"
+	chmod 644 "$CONFIG"
+	run -0 ctl reload
+	release_client
+}
+
+# An echo service, and another one in a file that is included.
+write_including_config() {
+	write_echo_config
+	echo "include = $1" >>"$CONFIG"
+	PLACE="$CONFIG:$(wc -l <"$CONFIG")"
+	printf '[service part]\nhandler = echo\nlisten = unix:%s/part.sock\n' \
+		"$DIR" >"$DIR/part.ini"
+}
+
+@test "fault 46: a file that is included is as needed as the first" {
+	LOG_ERRORS='cannot include|reload failed'
+	write_including_config part.ini
+	start_watched
+	hold_client
+	local kind
+	mv "$DIR/part.ini" "$DIR/good"
+	for kind in "${KINDS[@]}"; do
+		spoil "$kind" "$DIR/part.ini"
+		refuses_reload 4 "$PLACE: cannot include \"$DIR/part.ini\": $WHY"
+		run -78 timeout 10 "$PREFORKD" -c "$CONFIG"
+		assert_output "$PLACE: cannot include \"$DIR/part.ini\": $WHY"
+	done
+	assert_equal "$(said_by "unix:$DIR/part.sock")" hello
+	rm "$DIR/part.ini"
+	mv "$DIR/good" "$DIR/part.ini"
+	run -0 ctl reload
+	release_client
+}
+
+@test "fault 46: a folder of them that may not be read is not an empty one" {
+	LOG_ERRORS='cannot look for|reload failed'
+	mkdir "$DIR/conf.d"
+	write_including_config 'conf.d/*.ini'
+	mv "$DIR/part.ini" "$DIR/conf.d"
+	let_others_in
+	start_watched "${NOBODY[@]}"
+	hold_client
+	chmod 700 "$DIR/conf.d"
+	refuses_reload 4 "$PLACE: cannot look for \"conf.d/*.ini\": Permission denied"
+	assert_equal "$(said_by "unix:$DIR/part.sock")" hello
+	run -78 timeout 10 "${NOBODY[@]}" "$PREFORKD" -t \
+		-c "$CONFIG"
+	assert_output "$PLACE: cannot look for \"conf.d/*.ini\": Permission denied"
+	chmod 755 "$DIR/conf.d"
+	run -0 ctl reload
+	release_client
+	# One that is not there at all is empty.
+	rm -r "$DIR/conf.d"
+	run -0 ctl reload
+	wait_until 5 no_worker_drains
+	assert_not_exist "$DIR/part.sock"
 	take_baseline
 }

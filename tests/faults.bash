@@ -90,11 +90,12 @@ end_injection() {
 	wait_until 10 is_not_traced "$INJECTED"
 }
 
-# The daemon in a network of its own. INSIDE are the words that a command begins
-# with to be there, too.
+# The daemon in a network of its own; words are put before it, as in
+# start_server. INSIDE are those that a command begins with to be there, too.
 start_apart() {
 	# shellcheck disable=SC2016 # for the inner shell
-	start_watched unshare --net sh -c 'ip link set lo up; exec "$0" "$@"'
+	start_watched unshare --net sh -c 'ip link set lo up; exec "$0" "$@"' \
+		"$@"
 	# shellcheck disable=SC2034 # of the tests
 	INSIDE=(nsenter --net="/proc/$SERVER/ns/net" env
 		PYTHONPATH="$ROOT/tests" PYTHONDONTWRITEBYTECODE=1)
