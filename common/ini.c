@@ -167,6 +167,21 @@ quote_for_glob(const char *text, char *quoted, size_t size)
 	quoted[n] = '\0';
 }
 
+/* What has kept glob(3) from looking into a folder; it has no argument. */
+static int glob_error;
+
+/* A folder that is not there has no files; one that cannot be read may have
+ * some, and to take it for empty would end their services. */
+static int
+on_glob_error(const char *path, int error)
+{
+	(void)path;
+	if (error == ENOENT || error == ENOTDIR)
+		return 0;
+	glob_error = error;
+	return 1;
+}
+
 static void
 include_pattern(struct reading *reading, const struct source *source,
     const char *folder, const char *pattern)
@@ -180,9 +195,10 @@ include_pattern(struct reading *reading, const struct source *source,
 	else
 		snprintf(whole, sizeof(whole), "%s/%s", quoted, pattern);
 	/* Sorted by glob(3). */
-	int rc = glob(whole, 0, NULL, &found);
+	int rc = glob(whole, 0, on_glob_error, &found);
 	if (rc != 0 && rc != GLOB_NOMATCH)
-		complain(reading, source, "cannot look for \"%s\"", pattern);
+		complain(reading, source, "cannot look for \"%s\": %s", pattern,
+		    strerror(rc == GLOB_ABORTED ? glob_error : ENOMEM));
 	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
 		read_file(reading, source, found.gl_pathv[i]);
 	globfree(&found);
