@@ -89,17 +89,6 @@ no_worker_drains() {
 		length')" = 0 ]
 }
 
-# From now on the workers that SERVER forks stop before they are ready.
-stop_new_workers() {
-	background strace -f -qq -o /dev/null -p "$SERVER" \
-		-e inject=close_range:signal=STOP
-	wait_until 10 is_traced "$SERVER"
-}
-
-is_traced() {
-	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
-}
-
 # --- what changes, and what does not -----------------------------------------
 
 @test "reload: adds a service with its pool, and touches nothing else" {

@@ -15,31 +15,6 @@ teardown() {
 
 # --- verbs -------------------------------------------------------------------
 
-# Milliseconds since the boot.
-now_ms() {
-	local up
-	read -r up _ </proc/uptime
-	echo $((10#${up/./} * 10))
-}
-
-# The end has been asked for by other means: it comes within SECONDS, with
-# status 0 and nothing left.
-assert_stops_within() {
-	local status=0 end pid
-	end=$(($(now_ms) + $1 * 1000))
-	wait_gone "$SERVER" "$1"
-	assert [ "$(now_ms)" -le "$end" ]
-	wait "$SERVER" || status=$?
-	SERVER=
-	assert_equal "$status" 0
-	for pid in "${WORKERS[@]}"; do
-		assert is_gone "$pid"
-	done
-	assert_not_exist "$SOCKET"
-	assert_not_exist "$DIR/pid"
-	assert_not_exist "$DIR/echo.sock"
-}
-
 start_echo_server() {
 	write_config "pid_file = $DIR/pid\n${1-}" "${2-}" <<-END
 		[service echo]

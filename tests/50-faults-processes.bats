@@ -51,33 +51,6 @@ connections_of() {
 		'.[] | select(.pid == $p) | .connections'
 }
 
-# hold_many N PORT: connections that have had an echo; descriptors in HELD.
-hold_many() {
-	local fd i
-	HELD=()
-	for ((i = 0; i < $1; i++)); do
-		hold fd "$2"
-		HELD+=("$fd")
-		echoes "$fd"
-	done
-}
-
-# How many of them still echo.
-n_echoing() {
-	local fd n=0
-	for fd in "${HELD[@]}"; do
-		if echoes "$fd"; then n=$((n + 1)); fi
-	done
-	echo "$n"
-}
-
-release_all() {
-	local fd
-	for fd in "${HELD[@]}"; do
-		release "$fd"
-	done
-}
-
 is_served() {
 	[ "$(tcp "$(port echo)" <<<hello)" = hello ]
 }
@@ -108,10 +81,6 @@ count_load() {
 
 has_served_some() {
 	[ "$(counter echo accepted)" -gt "${1:-50}" ]
-}
-
-is_traced() {
-	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
 }
 
 # Has the supervisor's system calls fail: fail_calls CALLS ERROR WHEN.

@@ -47,14 +47,6 @@ hold_some() {
 	done
 }
 
-release_all() {
-	local fd
-	for fd in "${HELD[@]}"; do
-		release "$fd"
-	done
-	HELD=()
-}
-
 # ends FD: the other side closes it, in whatever way.
 ends() {
 	local answer

@@ -20,17 +20,6 @@ teardown() {
 # Put before a start: its workers stop before they are ready.
 STOPPED_WORKERS=(strace -D -f -qq -o /dev/null -e inject=close_range:signal=STOP)
 
-# From now on those that SERVER forks do so.
-stop_new_workers() {
-	background strace -f -qq -o /dev/null -p "$SERVER" \
-		-e inject=close_range:signal=STOP
-	wait_until 10 is_traced "$SERVER"
-}
-
-is_traced() {
-	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
-}
-
 # Of each kind what a daemon can leave behind, and its workers in WORKERS.
 start_echo_server() {
 	write_config "pid_file = $PID_FILE\n${1-}" "${2-}" <<-END
@@ -42,37 +31,6 @@ start_echo_server() {
 	[ -z "${DRAIN_TIMEOUT-}" ] || set_setting drain_timeout "$DRAIN_TIMEOUT"
 	start_server
 	mapfile -t WORKERS < <(worker_pids)
-}
-
-# Milliseconds since the boot.
-now_ms() {
-	local up
-	read -r up _ </proc/uptime
-	echo $((10#${up/./} * 10))
-}
-
-# The end has been asked for: it comes within SECONDS, with status 0 and
-# nothing left.
-assert_stops_within() {
-	local status=0 end pid
-	end=$(($(now_ms) + $1 * 1000))
-	wait_gone "$SERVER" "$1"
-	assert [ "$(now_ms)" -le "$end" ]
-	wait "$SERVER" || status=$?
-	SERVER=
-	assert_equal "$status" 0
-	assert_nothing_left
-}
-
-assert_nothing_left() {
-	local pid
-	for pid in "${WORKERS[@]}"; do
-		assert is_gone "$pid"
-	done
-	assert_not_exist "$SOCKET"
-	assert_not_exist "$PID_FILE"
-	assert_not_exist "$DIR/echo.sock"
-	assert_not_exist "$DIR/dgram.sock"
 }
 
 # A peer that has closed shows as the end of the file.

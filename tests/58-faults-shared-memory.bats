@@ -169,10 +169,6 @@ dies_in() {
 	wait_until 5 log_has "(pid $victim) killed by signal 9"
 }
 
-is_traced() {
-	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
-}
-
 visited_until_gone() {
 	visit "$PORT" 8 || :
 	is_gone "$1"

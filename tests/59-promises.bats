@@ -38,33 +38,6 @@ assert_no_loss() {
 	run ! grep -q '^good=0 ' "$DIR/load"
 }
 
-# hold_many N PORT: connections that have had an echo; descriptors in HELD.
-hold_many() {
-	local fd i
-	HELD=()
-	for ((i = 0; i < $1; i++)); do
-		hold fd "$2"
-		HELD+=("$fd")
-		echoes "$fd"
-	done
-}
-
-n_echoing() {
-	local fd n=0
-	for fd in "${HELD[@]}"; do
-		if echoes "$fd"; then n=$((n + 1)); fi
-	done
-	echo "$n"
-}
-
-release_all() {
-	local fd
-	for fd in "${HELD[@]}"; do
-		release "$fd"
-	done
-	HELD=()
-}
-
 # queue_many N PORT: connections with a question each; nobody accepts them yet.
 queue_many() {
 	local fd i
@@ -128,10 +101,6 @@ kill_young() {
 back_offs() {
 	sed -n "s/.*: worker default\/$1 starts again in \(.*\) ms\$/\1/p" \
 		"$LOG" | tr '\n' ' '
-}
-
-is_traced() {
-	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
 }
 
 is_free() {

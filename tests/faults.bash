@@ -64,14 +64,6 @@ answers_health() {
 
 # --- verbs of several files --------------------------------------------------
 
-is_traced() {
-	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
-}
-
-is_not_traced() {
-	run ! is_traced "$1"
-}
-
 # inject PID CALL:error=ERROR[:when=N]...: what strace(1) does to a process that
 # runs. Its calls from now on stand in the file "calls".
 inject() {

@@ -118,6 +118,13 @@ wait_until() {
 	done
 }
 
+# Milliseconds since the boot.
+now_ms() {
+	local up
+	read -r up _ </proc/uptime
+	echo $((10#${up/./} * 10))
+}
+
 # Starts the daemon in the foreground (of the test's background) and waits
 # until it is ready. Words are put before its own: start_server setpriv ...
 start_server() {
@@ -153,6 +160,45 @@ stop_server() {
 	for pid in $pids; do
 		wait_until 5 is_gone "$pid" || return 1
 	done
+}
+
+# Its end has been asked for by other means: it comes within SECONDS, with status
+# 0 and nothing left of its workers, in WORKERS, and files.
+assert_stops_within() {
+	local status=0 end pid
+	end=$(($(now_ms) + $1 * 1000))
+	wait_gone "$SERVER" "$1"
+	assert [ "$(now_ms)" -le "$end" ]
+	wait "$SERVER" || status=$?
+	SERVER=
+	assert_equal "$status" 0
+	assert_nothing_left
+}
+
+assert_nothing_left() {
+	local pid
+	for pid in "${WORKERS[@]}"; do
+		assert is_gone "$pid"
+	done
+	assert_not_exist "$SOCKET"
+	assert_not_exist "$DIR/pid"
+	assert_not_exist "$DIR/echo.sock"
+	assert_not_exist "$DIR/dgram.sock"
+}
+
+# From now on the workers that SERVER forks stop before they are ready.
+stop_new_workers() {
+	background strace -f -qq -o /dev/null -p "$SERVER" \
+		-e inject=close_range:signal=STOP
+	wait_until 10 is_traced "$SERVER"
+}
+
+is_traced() {
+	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
+}
+
+is_not_traced() {
+	run ! is_traced "$1"
 }
 
 is_gone() {
@@ -269,6 +315,34 @@ echoes() {
 	echo hello >&"$1" && read -rt 10 answer <&"$1" &&
 		[ "$answer" = hello ]
 } 2>/dev/null
+
+# hold_many N PORT: connections that have had an echo; descriptors in HELD.
+hold_many() {
+	local fd i
+	HELD=()
+	for ((i = 0; i < $1; i++)); do
+		hold fd "$2"
+		HELD+=("$fd")
+		echoes "$fd"
+	done
+}
+
+# How many of them still echo.
+n_echoing() {
+	local fd n=0
+	for fd in "${HELD[@]}"; do
+		if echoes "$fd"; then n=$((n + 1)); fi
+	done
+	echo "$n"
+}
+
+release_all() {
+	local fd
+	for fd in "${HELD[@]}"; do
+		release "$fd"
+	done
+	HELD=()
+}
 
 # background COMMAND...: ends with the test.
 background() {
