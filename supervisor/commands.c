@@ -457,9 +457,7 @@ dispatch(struct control_connection *connection, int argc, char **argv)
 	}
 	if (command->right == RIGHT_CONTROL &&
 	    !control_is_privileged(connection)) {
-		control_error(connection, CONTROL_PERMISSION,
-		    "\"%s\" is for root and the user of the daemon",
-		    command->name);
+		control_refuse(connection, command->name);
 		return;
 	}
 	command->run(connection, argc, argv);

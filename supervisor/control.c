@@ -30,23 +30,58 @@ static struct {
 	struct socket_file file;
 	struct watch watch;
 	struct timer pause;
-	struct log_limit refused;
+	struct log_limit refused, failed;
 } control = { .fd = -1 };
 
+/* The last words are all that this client gets, if it takes them at once. */
 static void
-refuse_connection(int fd)
+refuse(int fd, const char *reply)
 {
-	static const char busy[] =
-	    "ERROR busy too many connections to the control socket\n.\n";
+	(void)!send(fd, reply, strlen(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void
+refuse_one_too_many(int fd)
+{
 	uint64_t n;
 
-	(void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	close(fd);
+	refuse(
+	    fd, "ERROR busy too many connections to the control socket\n.\n");
 	control_count_cut_off(CONTROL_LIMIT_CONNECTIONS);
 	if (log_allowed(&control.refused, loop_now_ms(), &n))
 		log_warn("control socket: more than %d connections, refused "
 			 "(%llu before that)",
 		    CONNECTIONS_MAX, (unsigned long long)n);
+}
+
+static void
+log_failure(const char *what)
+{
+	int error = errno;
+	uint64_t n;
+
+	if (log_allowed(&control.failed, loop_now_ms(), &n))
+		log_warn("control socket: cannot %s: %s (%llu before that)",
+		    what, strerror(error), (unsigned long long)n);
+}
+
+/* Takes over FD. */
+static void
+take(int fd)
+{
+	struct control_peer peer;
+
+	if (!control_peer_of(fd, &peer)) {
+		log_failure("tell who connects");
+		refuse(fd, "ERROR failed it is not known who you are\n.\n");
+	} else if (control_connection_count() >= CONNECTIONS_MAX &&
+	    !control_connection_make_room(&peer)) {
+		refuse_one_too_many(fd);
+	} else if (!control_connection_add(fd, &peer)) {
+		log_failure("serve a client");
+		refuse(fd, "ERROR failed the daemon lacks resources\n.\n");
+	}
 }
 
 static void on_listener(void *arg, uint32_t events);
@@ -75,15 +110,13 @@ on_listener(void *arg, uint32_t events)
 		    control.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
 			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM)
+			    errno == ENOBUFS || errno == ENOMEM) {
+				log_failure("accept, pausing");
 				pause_listening();
+			}
 			return;
 		}
-		if (control_connection_count() < CONNECTIONS_MAX ||
-		    control_connection_make_room(fd))
-			control_connection_add(fd);
-		else
-			refuse_connection(fd);
+		take(fd);
 	}
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a command says to its connection. Supervisor only; fills memory, never
- * writes to a socket and never waits.
+ * writes to that socket and never waits.
  */
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/log.h"
 #include "supervisor/control_connection_state.h"
 
 struct buffer *
@@ -17,7 +18,7 @@ control_body(struct control_connection *connection)
 bool
 control_is_privileged(const struct control_connection *connection)
 {
-	return connection->privileged;
+	return connection->peer.privileged;
 }
 
 bool
@@ -64,6 +65,21 @@ control_error(struct control_connection *connection, enum control_error code,
 	va_end(ap);
 	answer_error(&connection->answer, code, text, &connection->out);
 	control_connection_answered(connection);
+}
+
+void
+control_refuse(struct control_connection *connection, const char *command)
+{
+	static struct log_limit limit;
+	uint64_t n;
+
+	if (log_allowed(&limit, loop_now_ms(), &n))
+		log_warn("control socket: user %u (pid %d) may not \"%s\", "
+			 "refused (%llu before that)",
+		    (unsigned)connection->peer.uid, (int)connection->peer.pid,
+		    command, (unsigned long long)n);
+	control_error(connection, CONTROL_PERMISSION,
+	    "\"%s\" is for root and the user of the daemon", command);
 }
 
 void

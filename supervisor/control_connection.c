@@ -327,40 +327,46 @@ on_connection(void *arg, uint32_t events)
 	process(connection);
 }
 
-/* root, and the user that the daemon was started by. */
-static bool
-is_privileged(int fd)
+bool
+control_peer_of(int fd, struct control_peer *peer)
 {
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
+	struct ucred credentials;
+	socklen_t length = sizeof(credentials);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == -1)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) ==
+	    -1)
 		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
+	*peer = (struct control_peer){
+		.uid = credentials.uid,
+		.pid = credentials.pid,
+		.privileged =
+		    credentials.uid == 0 || credentials.uid == geteuid(),
+	};
+	return true;
 }
 
-void
-control_connection_add(int fd)
+bool
+control_connection_add(int fd, const struct control_peer *peer)
 {
 	struct control_connection *connection = calloc(1, sizeof(*connection));
 
-	if (connection == NULL) {
-		close(fd);
-		return;
-	}
-	connection->fd = fd;
-	connection->privileged = is_privileged(fd);
-	buffer_init(&connection->out, OUTPUT_MAX);
-	buffer_init(&connection->answer.body, OUTPUT_MAX);
+	if (connection == NULL)
+		return false;
 	if (loop_watch(&connection->watch, fd, EPOLLIN, on_connection,
 		connection) == -1) {
-		close(fd);
+		int saved = errno;
 		free(connection);
-		return;
+		errno = saved;
+		return false;
 	}
+	connection->fd = fd;
+	connection->peer = *peer;
+	buffer_init(&connection->out, OUTPUT_MAX);
+	buffer_init(&connection->answer.body, OUTPUT_MAX);
 	TAILQ_INSERT_TAIL(&connections, connection, entry);
 	n_connections++;
 	set_deadline(connection);
+	return true;
 }
 
 static bool
@@ -370,28 +376,33 @@ has_work(const struct control_connection *connection)
 	    buffer_length(&connection->out) > 0;
 }
 
-/* The oldest that has nothing under way makes room; for the operator, the
- * oldest of somebody else does in any case. */
-bool
-control_connection_make_room(int fd)
+/* Which may be dropped: of somebody who may only look, or anybody; one that has
+ * nothing under way, or any. */
+static bool
+drop_oldest(bool of_anybody, bool at_work)
 {
 	struct control_connection *connection;
 
 	TAILQ_FOREACH (connection, &connections, entry) {
-		if (has_work(connection))
-			continue;
-		cut_off(connection, CONTROL_LIMIT_CONNECTIONS);
-		return true;
-	}
-	if (!is_privileged(fd))
-		return false;
-	TAILQ_FOREACH (connection, &connections, entry) {
-		if (connection->privileged)
+		if ((connection->peer.privileged && !of_anybody) ||
+		    (has_work(connection) && !at_work))
 			continue;
 		cut_off(connection, CONTROL_LIMIT_CONNECTIONS);
 		return true;
 	}
 	return false;
+}
+
+/* The oldest that has nothing under way. For the operator, somebody else's in
+ * any case; an operator's never for somebody else: who has just come and could
+ * not be heard yet has nothing under way, either. */
+bool
+control_connection_make_room(const struct control_peer *peer)
+{
+	if (drop_oldest(false, false))
+		return true;
+	return peer->privileged &&
+	    (drop_oldest(true, false) || drop_oldest(false, true));
 }
 
 size_t

@@ -2,6 +2,8 @@
 #ifndef SUPERVISOR_CONTROL_CONNECTION_H
 #define SUPERVISOR_CONTROL_CONNECTION_H
 
+#include <sys/types.h>
+
 #include <jansson.h>
 
 #include <stdbool.h>
@@ -38,11 +40,21 @@ enum control_limit {
 uint64_t control_cut_off(enum control_limit limit);
 void control_count_cut_off(enum control_limit limit);
 
-/* Takes over FD. Closes it when memory runs out. */
-void control_connection_add(int fd);
+/* Who is at the other end. */
+struct control_peer {
+	uid_t uid;
+	pid_t pid;
+	bool privileged; /* root, or the user that the daemon was started by */
+};
+
+/* Asks the kernel; false with errno. */
+bool control_peer_of(int fd, struct control_peer *peer);
+
+/* Takes over FD, unless it returns false with errno. */
+bool control_connection_add(int fd, const struct control_peer *peer);
 size_t control_connection_count(void);
-/* Drops one for the newcomer behind FD; false when all are at work. */
-bool control_connection_make_room(int fd);
+/* Drops one for the newcomer PEER; false when there is none to be dropped. */
+bool control_connection_make_room(const struct control_peer *peer);
 void control_connection_close_all(void);
 
 /* A line, newline included, to everybody who asked for events: one for people,
@@ -86,6 +98,9 @@ void control_defer(struct control_connection *connection,
 
 /* OK without an end: events follow. */
 void control_stream(struct control_connection *connection);
+
+/* May only look: logs that, and answers. */
+void control_refuse(struct control_connection *connection, const char *command);
 
 bool control_is_privileged(const struct control_connection *connection);
 bool control_wants_json(const struct control_connection *connection);

@@ -31,7 +31,7 @@ struct control_connection {
 	struct watch watch;
 	struct timer deadline;
 	enum wait wait;
-	bool privileged;
+	struct control_peer peer;
 	struct answer answer; /* to the request being answered */
 	bool waiting;	      /* its answer comes later */
 	bool streaming;	      /* gets events */

@@ -361,47 +361,6 @@ as_nobody() {
 	END
 }
 
-@test "framing: everything pipelined before a half-close is answered in order" {
-	write_echo_config
-	start_server
-	run -0 n_replies < <(yes ping | head -n 5000)
-	assert_output 5000
-	# Long answers, and answers that come late, in between.
-	run -0 n_replies < <(yes $'stats\nconnections\nversion' | head -n 900)
-	assert_output 900
-	run -0 raw < <(printf 'reload\nping\nrestart\nping\n')
-	assert_output - <<-END
-		OK reload done, configuration 2 in force
-		.
-		OK pong 2
-		.
-		OK restart done, configuration 3 in force
-		.
-		OK pong 3
-		.
-	END
-}
-
-@test "framing: pipelined without a half-close, and in pieces of a byte" {
-	write_echo_config
-	start_server
-	run -0 python "
-s = connect()
-n = 700
-s.sendall(b'stats\n' * n)
-got = b''
-while got.count(b'\n.\n') < n:
-    part = s.recv(65536)
-    assert part, 'closed after %d' % got.count(b'\n.\n')
-    got += part
-for c in b'reload\nping\nhealth\n':
-    s.sendall(bytes([c]))
-got = b''
-while got.count(b'\n.\n') < 3: got += s.recv(4096)
-print(got.decode(), end='')"
-	assert_output $'OK reload done, configuration 2 in force\n.\nOK pong 2\n.\nOK ready\n.'
-}
-
 @test "framing: a body line that begins with a dot gets one more" {
 	mkdir "$DIR/etc"
 	write_config "" "" <<-END
@@ -419,87 +378,6 @@ print(got.decode(), end='')"
 	# No reply has a line with a single dot but its last.
 	assert_equal "$(grep -c -x '\.' <<<"$output")" 1
 	cp "$DIR/good" "$CONFIG"
-}
-
-@test "framing: CRLF, tabs and many blanks are taken" {
-	write_echo_config
-	start_server
-	run -0 raw < <(printf 'ping\r\n  workers \t default   2  \r\n')
-	assert_output $'OK pong 1\n.\nOK pool default: 2 workers wanted\n.'
-}
-
-@test "framing: a NUL byte ends the connection with an error" {
-	write_echo_config
-	start_server
-	run -0 raw < <(printf 'ping\npi\0ng\nping\n')
-	assert_output $'OK pong 1\n.\nERROR argument a line has no NUL bytes\n.'
-}
-
-@test "framing: a line has 4096 bytes at most" {
-	write_echo_config
-	start_server
-	# With its newline 4096: taken.
-	run -0 raw < <(printf '%-4095s\nping\n' ping)
-	assert_output $'OK pong 1\n.\nOK pong 1\n.'
-	run -0 raw < <(printf '%-4096s\nping\n' ping)
-	assert_output $'ERROR argument a line has at most 4096 bytes\n.'
-	run -0 ctl health
-}
-
-@test "framing: binary junk ends in an error, a megabyte of it too" {
-	write_echo_config
-	start_server
-	DESCRIPTORS=$(n_descriptors "$SERVER")
-	run -0 python "
-for i in range(10):
-    s = connect()
-    try: s.sendall(os.urandom(1000000))
-    except (BrokenPipeError, ConnectionResetError): pass
-    got = rest(s)
-    assert got.startswith(b'ERROR ') and got.endswith(b'\n.\n'), got
-    assert all(c == 10 or 32 <= c < 127 for c in got), got"
-	run -0 ctl health
-	wait_until 5 control_connections_are 0
-}
-
-@test "framing: half a command is dropped after its time, however it drips" {
-	write_echo_config
-	start_server
-	run -0 python "
-a, b = connect(), connect()
-a.sendall(b'sta')
-begin = time.monotonic()
-while True:
-    # One byte now and then gives no more time.
-    if select.select([a], [], [], 0.5)[0]: break
-    try: a.sendall(b'x')
-    except BrokenPipeError: break
-took = time.monotonic() - begin
-assert rest(a) == b'', 'an answer'
-assert 4 < took < 9, took
-# Whoever says nothing at all may stay longer.
-b.sendall(b'ping\n')
-assert b.recv(100).startswith(b'OK')"
-}
-
-@test "framing: a client that waits for a late answer has all its time" {
-	write_echo_config
-	start_server
-	# The first half of a line starts a deadline that the answer outlives.
-	kill -STOP "$(worker_pid 1)"
-	run -0 python "
-s = connect()
-s.sendall(b'conn')
-time.sleep(4)
-begin = time.monotonic()
-s.sendall(b'ections\nping\n')
-s.shutdown(socket.SHUT_WR)
-print(rest(s).decode(), end='')
-assert 1.5 < time.monotonic() - begin < 5"
-	kill -CONT "$(worker_pid 1)" "$(worker_pid 2)"
-	assert_line --index 0 OK
-	assert_line "(1 workers did not tell theirs)"
-	assert_line "OK pong 1"
 }
 
 # --- clients that misbehave --------------------------------------------------
@@ -528,71 +406,6 @@ time.sleep(25)"
 	done
 	assert [ $(($(resident_kib) - before)) -lt "$(memory_bound)" ]
 	wait_until 14 control_connections_are 0
-}
-
-@test "hostile: at most 32 connections; the oldest idle one makes room" {
-	write_echo_config
-	start_server
-	run -0 python "
-first = connect()
-first.sendall(b'ping\n')
-assert first.recv(100).startswith(b'OK')
-others = [connect() for _ in range(31)]
-for s in others:
-    s.sendall(b'ping\n')
-    assert s.recv(100).startswith(b'OK')
-more = [connect() for _ in range(8)]
-for s in more:
-    s.sendall(b'ping\n')
-    assert s.recv(100).startswith(b'OK')
-# The eight oldest are gone, the rest is there.
-for s in [first] + others[:7]:
-    assert rest(s) == b''
-for s in others[7:]:
-    s.sendall(b'ping\n')
-    assert s.recv(100).startswith(b'OK')"
-}
-
-@test "hostile: with 32 busy ones a newcomer is told so" {
-	write_echo_config
-	start_server
-	run -0 python "
-busy = [connect() for _ in range(32)]
-for s in busy:
-    s.sendall(b'events\n')
-    assert s.recv(100) == b'OK events follow\n'
-s = connect()
-got = rest(s)
-assert got == b'ERROR busy too many connections to the control socket\n.\n', got
-# One that goes makes room, as soon as that is noticed.
-busy[0].close()
-while not got.startswith(b'OK pong'):
-    s = connect()
-    try: s.sendall(b'ping\n')
-    except (BrokenPipeError, ConnectionResetError): pass
-    got = s.recv(100)"
-	log_has "control socket: more than 32 connections"
-}
-
-@test "hostile: 40 clients of another user do not keep the operator out" {
-	write_echo_config "control_mode = 0666"
-	let_others_in
-	start_server
-	background_python "
-os.setgroups([])
-os.setgid(65534)
-os.setuid(65534)
-all = []
-for i in range(32):
-    all.append(connect())
-    all[-1].sendall(b'events\n')
-    all[-1].recv(100)
-print('there', flush=True)
-time.sleep(20)" >"$DIR/there"
-	wait_until 10 grep -q there "$DIR/there"
-	run -0 ctl ping
-	assert_output "pong 1"
-	run -0 ctl stats
 }
 
 @test "hostile: clients that vanish within an answer leave nothing" {

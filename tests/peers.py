@@ -46,6 +46,56 @@ def rest(s):
     return data
 
 
+def control():
+    """A connection to the control socket CONTROL."""
+    s = socket.socket(socket.AF_UNIX)
+    # With a timeout it would not wait for its place in the queue.
+    s.connect(os.environ["CONTROL"])
+    s.settimeout(20)
+    return s
+
+
+def replies(s, n):
+    """N whole replies of the control socket, as they came."""
+    got = b""
+    while got.count(b"\n.\n") < n:
+        part = s.recv(65536)
+        assert part, "closed after %d replies" % got.count(b"\n.\n")
+        got += part
+    return got.decode()
+
+
+def ask(s, *requests):
+    s.sendall("".join(r + "\n" for r in requests).encode())
+    return replies(s, len(requests))
+
+
+def remains(s):
+    """What comes until the end, be it an orderly one or not."""
+    got = b""
+    while True:
+        try:
+            part = s.recv(65536)
+        except ConnectionResetError:
+            part = b""
+        if not part:
+            return got
+        got += part
+
+
+def later(ms):
+    """Lets the clock of a daemon leap ahead, see clock_leaps.c. When this comes
+    back, all that was due meanwhile has been done."""
+    with open(os.environ["CLOCK_AHEAD"], "r+b") as f:
+        ahead, = struct.unpack("q", f.read(8))
+        f.seek(0)
+        f.write(struct.pack("q", ahead + ms))
+    with control() as s:
+        # The first one wakes it, the second one comes in another turn.
+        ask(s, "ping")
+        ask(s, "ping")
+
+
 def inet(address="127.0.0.1", port=0):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     s = socket.socket(family, socket.SOCK_DGRAM)

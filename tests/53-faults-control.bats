@@ -1,0 +1,385 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# docs/faults.md, rows 58 to 64: clients of the control socket that come in
+# masses, dawdle, talk nonsense, do not read, are somebody else or vanish, and
+# what happens to its file.
+
+setup() {
+	load faults
+	faults_setup
+}
+
+teardown() {
+	faults_teardown
+}
+
+# --- verbs -------------------------------------------------------------------
+
+# serve [LINES]: an echo service; the lines are for [preforkd].
+serve() {
+	write_echo_config "$@"
+	start_watched
+}
+
+# The same with a clock that leaps when a client says later(ms).
+serve_leaping() {
+	write_echo_config
+	cc -shared -fPIC -o "$DIR/clock_leaps.so" "$ROOT/tests/clock_leaps.c"
+	head -c 8 /dev/zero >"$DIR/ahead"
+	export CLOCK_AHEAD=$DIR/ahead
+	start_watched env LD_PRELOAD="$DIR/clock_leaps.so" \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
+}
+
+# askers LINES: python with what tests/peers.py has for the control socket.
+askers() {
+	CONTROL=$SOCKET peers "$1"
+}
+
+# The same until the test ends, or end_background. Goes on when the lines have
+# said there().
+start_askers() {
+	rm -f "$DIR/there"
+	background env CONTROL="$SOCKET" PYTHONPATH="$ROOT/tests" \
+		PYTHONDONTWRITEBYTECODE=1 timeout 50 python3 -c "
+from peers import *
+def there():
+    print('there', flush=True)
+    time.sleep(50)
+def become_nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+$1" >"$DIR/there"
+	wait_until 20 test -s "$DIR/there"
+}
+
+# raw: sends standard input as it is and prints everything that comes back.
+raw() {
+	timeout 10 socat -t 5 - "unix:$SOCKET"
+}
+
+# Lines of a reply to standard input that are status lines.
+n_replies() {
+	raw | grep -c -E '^(OK|ERROR)'
+}
+
+# How many clients were cut off at LIMIT.
+cut_off() {
+	ctl_json stats | jq --arg l "$1" '.daemon.control_cut_off[$l]'
+}
+
+cut_off_is() {
+	[ "$(cut_off "$1")" = "$2" ]
+}
+
+# Nine clients ask for statistics, one after the other: the median.
+stats_ms() {
+	askers '
+took = []
+for i in range(9):
+    start = time.monotonic()
+    with control() as s:
+        ask(s, "stats")
+    took.append((time.monotonic() - start) * 1000)
+print("%.0f" % sorted(took)[4])'
+}
+
+# Whatever goes on: others are answered, the dead are replaced.
+supervisor_is_free() {
+	assert [ "$(stats_ms)" -lt 50 ]
+	kill -KILL "$(slot_pid 2)"
+	wait_until 5 log_has "default/2 (pid .*killed by signal 9"
+	wait_until 5 ready_workers_are 2
+	assert [ "$(stats_ms)" -lt 50 ]
+}
+
+n_control_connections() {
+	echo $(($(n_descriptors "$SERVER") - BASELINE_FDS))
+}
+
+control_connections_are() {
+	[ "$(n_control_connections)" = "$1" ]
+}
+
+# KiB that a client may cost; a sanitizer keeps freed memory for a while.
+memory_bound() {
+	if is_sanitized; then echo 65536; else echo 4096; fi
+}
+
+# The folders of a test are for its user only.
+let_others_in() {
+	chmod 0711 "$DIR" "$DIR/.." "$DIR/../.."
+}
+
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# --- too many ----------------------------------------------------------------
+
+@test "fault 58: at most 32 connections; the oldest idle one makes room" {
+	serve
+	askers '
+first = control()
+ask(first, "ping")
+others = [control() for i in range(31)]
+for s in others:
+    ask(s, "ping")
+more = [control() for i in range(8)]
+for s in more:
+    ask(s, "ping")
+# The eight oldest are gone, the rest is there.
+for s in [first] + others[:7]:
+    assert remains(s) == b""
+for s in others[7:]:
+    assert ask(s, "ping").startswith("OK")'
+	wait_until 5 control_connections_are 0
+	assert_equal "$(cut_off connections)" 8
+}
+
+@test "fault 58: with 32 busy ones a newcomer is told so" {
+	serve
+	start_askers '
+busy = [control() for i in range(32)]
+for s in busy:
+    s.sendall(b"events\n")
+    assert s.recv(100) == b"OK events follow\n"
+with control() as s:
+    got = remains(s)
+assert got.startswith(b"ERROR busy too many connections"), got
+there()'
+	run -1 ctl ping
+	assert_output --partial "too many connections to the control socket"
+	# Those that go make room, as soon as that is noticed.
+	end_background
+	wait_until 5 ctl ping
+	assert [ "$(cut_off connections)" -ge 2 ]
+	# A line a minute.
+	assert_equal "$(n_log_lines 'control socket: more than 32')" 1
+}
+
+@test "fault 58: 32 busy clients of another user do not keep the operator out" {
+	let_others_in
+	serve "control_mode = 0666"
+	start_askers '
+become_nobody()
+busy = [control() for i in range(32)]
+for s in busy:
+    s.sendall(b"events\n")
+    s.recv(100)
+there()'
+	run -0 ctl ping
+	assert_output "pong 1"
+	run -0 ctl stats
+	end_background
+}
+
+@test "fault 58: a flood of connections of another user does not cut the operator off" {
+	let_others_in
+	serve "control_mode = 0666"
+	# All but one are busy; one is what the flood and the operator fight for.
+	start_askers '
+become_nobody()
+busy = [control() for i in range(31)]
+for s in busy:
+    s.sendall(b"events\n")
+    s.recv(100)
+def flood():
+    recent = []
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        s.setblocking(False)
+        if s.connect_ex(os.environ["CONTROL"]) == 0:
+            recent.append(s)
+        else:
+            time.sleep(0.0005)
+        if len(recent) > 50:
+            recent.pop(0).close()
+for i in range(2):
+    threading.Thread(target=flood, daemon=True).start()
+there()'
+	local i
+	for i in {1..30}; do
+		run -0 ctl ping
+		assert_output "pong 1"
+	done
+	end_background
+}
+
+@test "fault 58: 1,000 connections at once: the supervisor does all its work" {
+	serve
+	start_askers '
+all = [control() for i in range(1000)]
+there()'
+	assert [ "$(n_control_connections)" -le 32 ]
+	supervisor_is_free
+	end_background
+	wait_until 5 control_connections_are 0
+	assert [ "$(cut_off connections)" -ge 968 ]
+}
+
+@test "fault 58: a full queue is EAGAIN, and nobody in it is forgotten" {
+	serve
+	askers "
+os.kill($SERVER, signal.SIGSTOP)
+try:
+    waiting = []
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        s.setblocking(False)
+        try:
+            s.connect(os.environ['CONTROL'])
+        except BlockingIOError:
+            break
+        s.sendall(b'ping\n')
+        s.settimeout(20)
+        waiting.append(s)
+finally:
+    os.kill($SERVER, signal.SIGCONT)
+assert 32 <= len(waiting) <= 40, len(waiting)
+for s in waiting:
+    assert replies(s, 1) == 'OK pong 1\n.\n'"
+}
+
+@test "fault 58: without descriptors clients wait, and are served" {
+	serve
+	inject "$SERVER" accept4:error=EMFILE:when=1..3
+	run -0 ctl ping
+	end_injection
+	assert_equal "$(grep -c 'accept4.*EMFILE.*INJECTED' "$DIR/calls")" 3
+	assert [ "$(wc -l <"$DIR/calls")" -lt 100 ]
+	assert_equal "$(n_log_lines 'control socket: cannot accept, pausing: Too many open files')" 1
+}
+
+# --- half a command, or none -------------------------------------------------
+
+@test "fault 59: half a command is dropped after 5 s, however it drips" {
+	serve_leaping
+	askers '
+a, b = control(), control()
+a.sendall(b"sta")
+for i in range(3):
+    later(1000)
+    assert not select.select([a], [], [], 0)[0]
+    a.sendall(b"x")
+later(2500)
+assert remains(a) == b"", "an answer"
+# Whoever says nothing at all may stay longer.
+assert ask(b, "ping").startswith("OK")'
+	assert_equal "$(cut_off line_time)" 1
+	assert_equal "$(cut_off idle)" 0
+}
+
+@test "fault 59: who says nothing is dropped after 60 s, but for readers of events" {
+	serve_leaping
+	askers '
+a, b = control(), control()
+b.sendall(b"events\n")
+assert b.recv(100) == b"OK events follow\n"
+for i in range(3):
+    later(50000)
+    assert ask(a, "ping").startswith("OK")
+later(50000)
+assert not select.select([a], [], [], 0)[0]
+later(10500)
+assert remains(a) == b""
+with control() as s:
+    ask(s, "drain", "resume")
+got = b""
+while b"reporting ready again\n" not in got:
+    got += b.recv(1000)'
+	assert_equal "$(cut_off idle)" 1
+}
+
+@test "fault 59: who waits for a late answer has all its time" {
+	serve_leaping
+	# The first half of a line starts a deadline that the answer outlives:
+	# workers have 2 s to tell their connections.
+	kill -STOP "$(worker_pid 1)"
+	run -0 askers '
+s = control()
+s.sendall(b"conn")
+later(4000)
+s.sendall(b"ections\nping\n")
+s.shutdown(socket.SHUT_WR)
+later(1500)
+print(remains(s).decode(), end="")'
+	kill -CONT "$(worker_pid 1)" "$(worker_pid 2)"
+	assert_line --index 0 OK
+	assert_line "(1 workers did not tell theirs)"
+	assert_line "OK pong 1"
+}
+
+# --- nonsense ----------------------------------------------------------------
+
+@test "fault 60: a line has 4096 bytes at most" {
+	serve
+	# With its newline 4096: taken.
+	run -0 raw < <(printf '%-4095s\nping\n' ping)
+	assert_output $'OK pong 1\n.\nOK pong 1\n.'
+	run -0 raw < <(printf '%-4096s\nping\n' ping)
+	assert_output $'ERROR argument a line has at most 4096 bytes\n.'
+	assert_equal "$(cut_off line_length)" 1
+}
+
+@test "fault 60: binary junk ends in an error, a megabyte of it too" {
+	serve
+	askers '
+for i in range(10):
+    s = control()
+    try:
+        s.sendall(os.urandom(1000000))
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    got = remains(s)
+    assert got.startswith(b"ERROR ") and got.endswith(b"\n.\n"), got
+    assert all(c == 10 or 32 <= c < 127 for c in got), got'
+	wait_until 5 control_connections_are 0
+}
+
+@test "fault 60: a NUL byte ends the connection with an error" {
+	serve
+	run -0 raw < <(printf 'ping\npi\0ng\nping\n')
+	assert_output $'OK pong 1\n.\nERROR argument a line has no NUL bytes\n.'
+}
+
+@test "fault 60: CRLF, tabs and many blanks are taken" {
+	serve
+	run -0 raw < <(printf 'ping\r\n  workers \t default   2  \r\n')
+	assert_output $'OK pong 1\n.\nOK pool default: 2 workers wanted\n.'
+}
+
+@test "fault 60: everything pipelined before a half-close is answered in order" {
+	serve
+	run -0 n_replies < <(yes ping | head -n 5000)
+	assert_output 5000
+	# Long answers, and answers that come late, in between.
+	run -0 n_replies < <(yes $'stats\nconnections\nversion' | head -n 900)
+	assert_output 900
+	run -0 raw < <(printf 'reload\nping\nrestart\nping\n')
+	assert_output - <<-END
+		OK reload done, configuration 2 in force
+		.
+		OK pong 2
+		.
+		OK restart done, configuration 3 in force
+		.
+		OK pong 3
+		.
+	END
+}
+
+@test "fault 60: pipelined without a half-close, and in pieces of a byte" {
+	serve
+	run -0 askers '
+s = control()
+n = 700
+s.sendall(b"stats\n" * n)
+replies(s, n)
+for c in b"reload\nping\nhealth\n":
+    s.sendall(bytes([c]))
+print(replies(s, 3), end="")'
+	assert_output $'OK reload done, configuration 2 in force\n.\nOK pong 2\n.\nOK ready\n.'
+}
