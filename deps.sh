@@ -48,6 +48,7 @@ needs_of_test() {
 	command jq
 	command python3
 	command strace
+	command valgrind
 	command ps
 	command ss
 	command setpriv
@@ -135,6 +136,7 @@ packages() {
 	jq jq jq jq
 	python3 python3 python3 python3
 	strace strace strace strace
+	valgrind valgrind valgrind valgrind
 	ps procps procps-ng procps-ng
 	ss iproute2 iproute iproute2
 	setpriv util-linux util-linux setpriv

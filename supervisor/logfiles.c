@@ -78,6 +78,14 @@ use_log(const struct daemon_config *daemon, bool detached, int fd)
 		log_to_fd(STDERR_FILENO);
 }
 
+void
+logfiles_close(void)
+{
+	if (files.access_fd != -1)
+		close(files.access_fd);
+	files.access_fd = -1;
+}
+
 bool
 logfiles_open(const struct daemon_config *daemon, bool detached, char *why,
     size_t why_size)
@@ -98,8 +106,7 @@ logfiles_open(const struct daemon_config *daemon, bool detached, char *why,
 		}
 	}
 	use_log(daemon, detached, log);
-	if (files.access_fd != -1)
-		close(files.access_fd);
+	logfiles_close();
 	files.access_fd = access;
 	files.access_to_log = strcmp(daemon->access_log, "log") == 0;
 	logfiles_tell_workers();

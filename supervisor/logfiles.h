@@ -22,6 +22,9 @@ bool logfiles_open(const struct daemon_config *daemon, bool detached, char *why,
 bool logfiles_reopen(const struct daemon_config *daemon, bool detached,
     char *why, size_t why_size);
 
+/* Closes the access log, at the end; the log itself has last words to take. */
+void logfiles_close(void);
+
 /* Tells all workers the level and descriptors in force. */
 void logfiles_tell_workers(void);
 

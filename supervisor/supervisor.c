@@ -183,6 +183,7 @@ tear_down(void)
 		pool_free(pool);
 	}
 	totals_clear();
+	logfiles_close();
 	config_unref(supervisor.config);
 	supervisor.config = NULL;
 	signals_close();
