@@ -182,6 +182,20 @@ accepted_by(const struct worker_handle *worker)
 	return sum;
 }
 
+/* What it was asked: connections, datagrams, and messages where the handler
+ * knows them. */
+static uint64_t
+requests_of(const struct worker_handle *worker)
+{
+	const struct slot *slot = worker_handle_slot(worker);
+	uint64_t sum = accepted_by(worker);
+
+	for (size_t i = 0; i < worker->generation->n_services; i++)
+		sum += counter_get(&slot->services[i].counters.messages) +
+		    counter_get(&slot->services[i].counters.datagrams_in);
+	return sum;
+}
+
 /* A worker whose loop has been in one turn for long is stuck. */
 static int64_t
 lag_ms(const struct slot *slot)
@@ -204,7 +218,8 @@ worker_row(const struct worker_handle *worker)
 	if (alive)
 		show_usage(worker->pid, &cpu_ms, &rss);
 	return json_pack(
-	    "{s:s, s:i, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "worker",
+	    "{s:s, s:i, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+	    "worker",
 	    worker_handle_name(worker, name, sizeof(name)), "pid",
 	    (int)worker->pid, "state", worker_state_names[worker->state],
 	    "generation", (json_int_t)generation->number, "role",
@@ -213,9 +228,11 @@ worker_row(const struct worker_handle *worker)
 		  : (json_int_t)0,
 	    "connections",
 	    alive ? (json_int_t)counter_get(&slot->active) : (json_int_t)0,
-	    "accepted", alive ? (json_int_t)accepted_by(worker) : 0, "lag_ms",
+	    "accepted", alive ? (json_int_t)accepted_by(worker) : 0, "requests",
+	    alive ? (json_int_t)requests_of(worker) : 0, "lag_ms",
 	    alive ? (json_int_t)lag_ms(slot) : 0, "cpu_ms", (json_int_t)cpu_ms,
-	    "rss_bytes", (json_int_t)rss);
+	    "rss_bytes", (json_int_t)rss, "last_exit",
+	    worker->last_exit[0] == '\0' ? "-" : worker->last_exit);
 }
 
 static json_t *

@@ -363,15 +363,39 @@ worker_handle_start(struct worker_handle *worker)
 	    worker);
 }
 
+/* Signals for real-time use have no name. */
+static const char *
+signal_name(int number)
+{
+	const char *name = sigabbrev_np(number);
+
+	return name != NULL ? name : "no name";
+}
+
 static void
 describe_end(int status, char *buf, size_t size)
 {
 	if (WIFSIGNALED(status))
 		snprintf(buf, size, "killed by signal %d (%s)",
-		    WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+		    WTERMSIG(status), signal_name(WTERMSIG(status)));
 	else
 		snprintf(
 		    buf, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+/* The same in a word or two, for the list of workers. */
+static void
+keep_end(struct worker_handle *worker, int status)
+{
+	char *buf = worker->last_exit;
+	size_t size = sizeof(worker->last_exit);
+
+	if (!WIFSIGNALED(status))
+		snprintf(buf, size, "status %d", WEXITSTATUS(status));
+	else if (sigabbrev_np(WTERMSIG(status)) != NULL)
+		strlcpy(buf, sigabbrev_np(WTERMSIG(status)), size);
+	else
+		snprintf(buf, size, "signal %d", WTERMSIG(status));
 }
 
 /* The kernel kills like that when memory runs out, and tells only its log. */
@@ -406,6 +430,7 @@ tell_end(struct worker_handle *worker, int status)
 
 	describe_end(status, end, sizeof(end));
 	worker_handle_name(worker, name, sizeof(name));
+	keep_end(worker, status);
 	snprintf(pool->last_exit, sizeof(pool->last_exit),
 	    "worker %s (pid %d) %s", name, (int)worker->pid, end);
 	events_announce(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,

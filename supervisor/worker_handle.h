@@ -53,7 +53,8 @@ struct worker_handle {
 	struct restart_history history;
 	uint64_t turns_seen; /* watchdog: heartbeat at its last move */
 	int64_t turns_moved_ms;
-	char failure[160]; /* what it said before it left */
+	char failure[160];  /* what it said before it left */
+	char last_exit[24]; /* of the one before: "KILL", "status 1" or "" */
 };
 
 /* Has a process. */

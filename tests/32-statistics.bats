@@ -327,7 +327,7 @@ print(n, 'times')" >"$DIR/watcher" 2>&1
 		'^echo +0 +1 +1 +0 +2.9M +2.9M +0 +0 +0$'
 	assert_line --regexp '^service +echo +closed_total +done +1$'
 	assert_line --regexp '^default +ready +2 +2 +0 +0 +0 +[12].00$'
-	assert_line --regexp '^default/2 .* [0-9.]+M$'
+	assert_line --regexp '^default/2 .* [0-9.]+M +-$'
 	assert_line --regexp '^tcp://127.0.0.1:[0-9]+ +echo +echo +0 +4096 +0 '
 	local line
 	while IFS= read -r line; do
@@ -458,6 +458,26 @@ s.sendall(b'abc'); s.recv(3); s.shutdown(socket.SHUT_WR); time.sleep(20)"
 	assert_line --index 0 --regexp '^ID +SERVICE +PEER +LOCAL +STATE +AGE '
 	assert_line --index 1 --regexp "^$(ids echo) +echo +$peer +tcp://"
 	assert_equal "${#lines[@]}" 2
+}
+
+@test "workers: requests, and how the one before ended" {
+	write_config "" "workers = 1" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0 udp://127.0.0.1:0
+	END
+	start_server
+	echo one | tcp "$(port echo 1)"
+	echo two | udp "$(port echo 2)"
+	run -0 jq -c '[.[0].requests, .[0].last_exit]' <(ctl_json workers)
+	assert_output '[2,"-"]'
+	kill -KILL "$(slot_pid 1)"
+	wait_until 5 log_has 'killed by signal 9'
+	wait_until 5 slot_is_ready 1
+	run -0 jq -c '[.[0].requests, .[0].last_exit]' <(ctl_json workers)
+	assert_output '[0,"KILL"]'
+	run -0 ctl workers
+	assert_line --index 0 --regexp ' ACCEPTED +REQUESTS .* LAST_EXIT$'
 }
 
 @test "connections: a reader that stands still is shown as blocked" {
