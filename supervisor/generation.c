@@ -7,8 +7,8 @@
  * any more.
  */
 #include <netinet/in.h>
-#include <sys/mman.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,32 +99,6 @@ init_workers(struct generation *generation)
 	}
 }
 
-/* Shared with the workers, and with no other pool's: see fork_with_region().
- */
-static bool
-map_region(struct generation *generation)
-{
-	generation->slot_size = slot_size(generation->n_services);
-	generation->region_size = generation->slot_size * WORKERS_MAX;
-	generation->region =
-	    mmap(NULL, generation->region_size, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (generation->region == MAP_FAILED) {
-		generation->region = NULL;
-		return false;
-	}
-	madvise(generation->region, generation->region_size, MADV_DONTFORK);
-	generation->seen =
-	    mmap(NULL, generation->region_size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (generation->seen == MAP_FAILED) {
-		generation->seen = NULL;
-		return false;
-	}
-	madvise(generation->seen, generation->region_size, MADV_DONTFORK);
-	return true;
-}
-
 static bool
 allocate_arrays(
     struct generation *generation, const struct listener_set *listeners)
@@ -143,6 +117,17 @@ allocate_arrays(
 	    generation->udp_ports != NULL;
 }
 
+static bool
+fill(struct generation *generation, const struct listener_set *listeners)
+{
+	if (!allocate_arrays(generation, listeners))
+		return false;
+	collect_services(generation);
+	collect_listeners(generation, listeners);
+	collect_udp_ports(generation, listeners);
+	return region_map(&generation->region, generation->n_services);
+}
+
 struct generation *
 generation_new(struct pool *pool, uint64_t number, struct config *config,
     const struct pool_config *pool_config, const struct listener_set *listeners)
@@ -157,15 +142,10 @@ generation_new(struct pool *pool, uint64_t number, struct config *config,
 	generation->config = config_ref(config);
 	generation->pool_config = pool_config;
 	init_workers(generation);
-	if (!allocate_arrays(generation, listeners)) {
+	if (!fill(generation, listeners)) {
+		int saved = errno;
 		generation_free(generation);
-		return NULL;
-	}
-	collect_services(generation);
-	collect_listeners(generation, listeners);
-	collect_udp_ports(generation, listeners);
-	if (!map_region(generation)) {
-		generation_free(generation);
+		errno = saved;
 		return NULL;
 	}
 	return generation;
@@ -187,10 +167,7 @@ generation_free(struct generation *generation)
 	for (size_t i = 0; i < generation->n_slots; i++)
 		loop_timer_cancel(&generation->workers[i].deadline);
 	release_listeners(generation);
-	if (generation->region != NULL)
-		munmap(generation->region, generation->region_size);
-	if (generation->seen != NULL)
-		munmap(generation->seen, generation->region_size);
+	region_unmap(&generation->region);
 	free(generation->services);
 	free(generation->listeners);
 	free(generation->worker_listeners);

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "supervisor/listener_set.h"
+#include "supervisor/region.h"
 #include "supervisor/worker_handle.h"
 
 /*
@@ -38,9 +39,7 @@ struct generation {
 	size_t n_listeners;
 	uint16_t *udp_ports;
 	size_t n_udp_ports;
-	void *region; /* WORKERS_MAX slots, shared with the workers */
-	void *seen;   /* the same, private: worker_handle_slot() */
-	size_t region_size, slot_size;
+	struct region region; /* slots, shared with the workers */
 	struct worker_handle workers[WORKERS_MAX]; /* by slot - 1 */
 	size_t n_slots;	  /* slots that were ever used */
 	size_t n_workers; /* wanted */
@@ -48,7 +47,7 @@ struct generation {
 
 TAILQ_HEAD(generations, generation);
 
-/* A generation without workers. NULL with errno when memory ran out. */
+/* A generation without workers. NULL with errno. */
 struct generation *generation_new(struct pool *pool, uint64_t number,
     struct config *config, const struct pool_config *pool_config,
     const struct listener_set *listeners);

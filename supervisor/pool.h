@@ -67,7 +67,7 @@ void pool_free(struct pool *pool); /* no generation may be left */
 struct pool *pool_find(struct pools *pools, const char *name);
 
 /* Workers for CONFIG that take part as soon as they are ready. The pool's
- * `starting` until pool_commit() or pool_abandon(). NULL when memory ran out.
+ * `starting` until pool_commit() or pool_abandon(). NULL with errno.
  */
 struct generation *pool_begin(struct pool *pool, struct config *config,
     const struct pool_config *pool_config, size_t n_workers,

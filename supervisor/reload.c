@@ -250,7 +250,8 @@ begin_starting(void)
 {
 	reload.step = STEP_STARTING;
 	if (!swap_begin(&reload.plan, reload.next, reload.listeners)) {
-		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
+		    "cannot set new workers up: %s", strerror(errno));
 		return;
 	}
 	loop_timer_set(&reload.deadline,

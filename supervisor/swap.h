@@ -14,7 +14,7 @@
  */
 
 /* Makes the pools that are new and starts workers for NEXT in all that need
- * them. False when memory ran out: call swap_abandon(). */
+ * them. False with errno: call swap_abandon(). */
 bool swap_begin(const struct plan *plan, struct config *next,
     const struct listener_set *listeners);
 

@@ -5,7 +5,6 @@
  * worker_channel.c. Signals go through the pidfd, so that they can never reach
  * a stranger.
  */
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -44,27 +43,10 @@ worker_handle_name(const struct worker_handle *worker, char *buf, size_t size)
 	return buf;
 }
 
-static struct slot *
-own_page(const struct worker_handle *worker)
-{
-	return slot_at(worker->generation->region,
-	    worker->generation->slot_size, worker->slot - 1);
-}
-
-static struct slot *
-private_copy(const struct worker_handle *worker)
-{
-	return slot_at(worker->generation->seen, worker->generation->slot_size,
-	    worker->slot - 1);
-}
-
 const struct slot *
 worker_handle_slot(const struct worker_handle *worker)
 {
-	struct slot *seen = private_copy(worker);
-
-	slot_look(seen, own_page(worker), worker->generation->n_services);
-	return seen;
+	return region_look(&worker->generation->region, worker->slot);
 }
 
 static void
@@ -223,8 +205,8 @@ run_worker(struct worker_handle *worker, int channel_fd)
 		.n_workers = generation->n_workers,
 		.rank = generation_rank(worker),
 		.n_slots = generation->n_slots,
-		.region = generation->region,
-		.region_slot_size = generation->slot_size,
+		.region = generation->region.shared,
+		.region_slot_size = generation->region.slot_size,
 		.channel_fd = channel_fd,
 		.access_log_fd = logfiles_access_fd(),
 		.udp_ports = generation->udp_ports,
@@ -232,29 +214,6 @@ run_worker(struct worker_handle *worker, int channel_fd)
 	};
 
 	worker_main(&context);
-}
-
-/* Forks with the generation's own region only, but never without it. */
-static pid_t
-fork_with_region(const struct generation *generation)
-{
-	if (madvise(generation->region, generation->region_size, MADV_DOFORK) ==
-	    -1)
-		return -1;
-	pid_t pid = fork();
-	int saved = errno;
-	if (pid != 0)
-		madvise(
-		    generation->region, generation->region_size, MADV_DONTFORK);
-	errno = saved;
-	return pid;
-}
-
-static void
-clear_slot(struct worker_handle *worker)
-{
-	memset(own_page(worker), 0, worker->generation->slot_size);
-	memset(private_copy(worker), 0, worker->generation->slot_size);
 }
 
 /* Becomes the parent of PID; false when that cannot be watched over. */
@@ -283,8 +242,8 @@ launch(struct worker_handle *worker)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		0, ends) == -1)
 		return false;
-	clear_slot(worker);
-	pid_t pid = fork_with_region(worker->generation);
+	region_clear(&worker->generation->region, worker->slot);
+	pid_t pid = region_fork(&worker->generation->region);
 	if (pid == 0) {
 		close(ends[0]);
 		run_worker(worker, ends[1]);
@@ -450,7 +409,7 @@ worker_handle_ended(struct worker_handle *worker, int status)
 	tell_end(worker, status);
 	count_end(generation->pool, status);
 	totals_fold(generation, worker_handle_slot(worker), status != 0);
-	clear_slot(worker);
+	region_clear(&generation->region, worker->slot);
 	queries_worker_gone(worker);
 	worker_channel_close(worker);
 	loop_timer_cancel(&worker->deadline);

@@ -208,3 +208,73 @@ visited_until_gone() {
 has_served_some() {
 	[ "$(counter echo accepted)" -gt 50 ]
 }
+
+# --- whose memory it is ------------------------------------------------------
+
+two_pools() {
+	write_config "" "workers = 1" <<-END
+		[pool other]
+		workers = 1
+		sandbox = $(sandbox_default)
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+		[service hello]
+		handler = hello
+		pool = other
+		listen = tcp://127.0.0.1:0
+	END
+}
+
+# Each shared mapping has an inode of its own.
+n_shared_mappings() {
+	awk '$2 ~ /s$/ && /zero/ { print $5 }' "/proc/$1/maps" | sort -u | wc -l
+}
+
+has_a_ready_worker() {
+	[ -n "$(worker_pids "$1")" ]
+}
+
+lose_worker() {
+	local pid
+	pid=$(worker_pids "$1")
+	kill -KILL "$pid"
+	wait_gone "$pid"
+}
+
+@test "a worker has the counters of its own pool and of no other" {
+	two_pools
+	start_watched
+	local pool
+	for pool in default other; do
+		assert_equal "$(n_shared_mappings "$(worker_pids "$pool")")" 1
+	done
+}
+
+@test "counters that cannot be hidden stop the start" {
+	without_leak_check
+	two_pools
+	run -1 timeout 10 strace -qq -o "$DIR/calls" \
+		-e inject=madvise:error=EAGAIN "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "Resource temporarily unavailable"
+	refute_output --partial ") ready"
+	assert_not_exist "$SOCKET"
+}
+
+@test "counters that cannot be hidden again are not shown to another pool" {
+	without_leak_check
+	LOG_ERRORS='cannot start worker other/1: Cannot allocate memory'
+	two_pools
+	start_watched
+	# The first call shows them to the new worker, those after it hide.
+	inject "$SERVER" madvise:error=ENOMEM:when=2+
+	lose_worker default
+	wait_until 10 has_a_ready_worker default
+	log_has 'cannot hide counters from workers of other pools'
+	lose_worker other
+	wait_until 10 log_has "$LOG_ERRORS"
+	run ! has_a_ready_worker other
+	end_injection
+	wait_until 10 has_a_ready_worker other
+	assert_equal "$(n_shared_mappings "$(worker_pids other)")" 1
+}
