@@ -219,8 +219,7 @@ worker_row(const struct worker_handle *worker)
 		show_usage(worker->pid, &cpu_ms, &rss);
 	return json_pack(
 	    "{s:s, s:i, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-	    "worker",
-	    worker_handle_name(worker, name, sizeof(name)), "pid",
+	    "worker", worker_handle_name(worker, name, sizeof(name)), "pid",
 	    (int)worker->pid, "state", worker_state_names[worker->state],
 	    "generation", (json_int_t)generation->number, "role",
 	    generation_names[generation->state], "age_seconds",

@@ -275,6 +275,21 @@ brief_services(void)
 }
 
 /* What stands among the causes is left out. */
+/* `workers` has the rest. */
+static json_t *
+brief_workers(void)
+{
+	json_t *rows = show_workers(NULL), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_object_del(row, "requests");
+		json_object_del(row, "last_exit");
+	}
+	return rows;
+}
+
 static json_t *
 brief_pools(void)
 {
@@ -330,6 +345,6 @@ stats_text(struct buffer *out)
 	text_section("services", brief_services(), out);
 	text_section("causes", all_causes(), out);
 	text_section("pools", brief_pools(), out);
-	text_section("workers", show_workers(NULL), out);
+	text_section("workers", brief_workers(), out);
 	text_section("listeners", show_listeners(), out);
 }

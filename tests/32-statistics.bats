@@ -327,7 +327,7 @@ print(n, 'times')" >"$DIR/watcher" 2>&1
 		'^echo +0 +1 +1 +0 +2.9M +2.9M +0 +0 +0$'
 	assert_line --regexp '^service +echo +closed_total +done +1$'
 	assert_line --regexp '^default +ready +2 +2 +0 +0 +0 +[12].00$'
-	assert_line --regexp '^default/2 .* [0-9.]+M +-$'
+	assert_line --regexp '^default/2 .* [0-9.]+M$'
 	assert_line --regexp '^tcp://127.0.0.1:[0-9]+ +echo +echo +0 +4096 +0 '
 	local line
 	while IFS= read -r line; do
