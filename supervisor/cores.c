@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * `workers = auto`: one worker a processor, where a container may have a part
- * of the machine only. Pure but for reading three small files.
+ * of the machine only. Asks the kernel, keeps nothing.
  */
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "supervisor/cores.h"
 
@@ -18,7 +19,7 @@ cores_parse_quota(const char *cpu_max)
 		return 0;
 	if (quota <= 0 || period <= 0)
 		return 0;
-	return (size_t)((quota + period - 1) / period);
+	return (size_t)((quota - 1) / period + 1);
 }
 
 static size_t
@@ -26,8 +27,11 @@ affinity(void)
 {
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == -1)
-		return 1;
+	/* EINVAL: more processors than a set of this size can tell apart. */
+	if (sched_getaffinity(0, sizeof(set), &set) == -1) {
+		long online = sysconf(_SC_NPROCESSORS_ONLN);
+		return online < 1 ? 1 : (size_t)online;
+	}
 	return (size_t)CPU_COUNT(&set);
 }
 

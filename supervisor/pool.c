@@ -63,8 +63,11 @@ pool_workers(const struct pool *pool)
 size_t
 pool_wanted_workers(const struct pool_config *config)
 {
-	return config->workers == 0 ? cores_available()
-				    : (size_t)config->workers;
+	size_t n =
+	    config->workers == 0 ? cores_available() : (size_t)config->workers;
+
+	/* There are machines with more processors than slots. */
+	return n < WORKERS_MAX ? n : WORKERS_MAX;
 }
 
 static int64_t

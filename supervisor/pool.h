@@ -108,7 +108,8 @@ bool pool_started(const struct pool *pool);
  * by an operator. */
 size_t pool_workers(const struct pool *pool);
 
-/* Workers as `workers = auto` counts them. */
+/* How many workers CONFIG asks for, at most WORKERS_MAX; `auto` is one a
+ * processor. */
 size_t pool_wanted_workers(const struct pool_config *config);
 
 /* Calls EACH for every handle with a process, of all generations. */
