@@ -9,7 +9,6 @@
  */
 #include <sys/epoll.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,8 +31,12 @@ idle_expired(struct timer *timer, void *arg)
 	struct pf_service *service = arg;
 
 	c->keep = false;
-	if (service->handler->timeout != NULL && !c->finishing)
+	if (service->handler->timeout != NULL && !c->finishing) {
+		int64_t entered_us = service_enter(service);
 		service->handler->timeout(c);
+		service_leave(service, entered_us);
+		c->keep |= c->finishing; /* time for its last words */
+	}
 	if (!c->keep)
 		connection_kill(c, CLOSE_IDLE);
 	else if (!c->dead)
@@ -274,8 +277,11 @@ bury(struct worker *worker, struct pf_connection *c)
 	struct pf_service *service = connection_service(c);
 	int64_t length_ms = worker->now_ms - c->opened_ms;
 
-	if (service->handler->closed != NULL)
+	if (service->handler->closed != NULL) {
+		int64_t entered_us = service_enter(service);
 		service->handler->closed(c);
+		service_leave(service, entered_us);
+	}
 	close(c->fd);
 	LIST_REMOVE(c, entry);
 	service_count_closed(service);

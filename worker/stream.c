@@ -177,13 +177,16 @@ received(struct pf_connection *c, char *data, size_t len)
 static void
 peer_closed(struct pf_connection *c)
 {
-	const struct pf_handler *handler = connection_service(c)->handler;
+	struct pf_service *service = connection_service(c);
 
 	c->eof = true;
-	if (handler->peer_closed != NULL)
-		handler->peer_closed(c);
-	else
+	if (service->handler->peer_closed == NULL) {
 		c->finishing = true;
+		return;
+	}
+	int64_t entered_us = service_enter(service);
+	service->handler->peer_closed(c);
+	service_leave(service, entered_us);
 }
 
 static void
