@@ -799,10 +799,9 @@ inside() {
 	assert_line --partial 'cannot listen on "udp://[::1]:0": Cannot assign requested address'
 	assert_nothing_half_started
 
-	write_address_config "tcp://*:0" "udp://*:0" "tcp://localhost:0"
+	write_address_config "tcp://*:0" "udp://*:0"
 	start_apart sh -c "$off; exec \"\$0\" \"\$@\""
 	assert_equal "$(said_by "tcp:127.0.0.1:$(port echo 1)")" hello
-	assert_equal "$(listener echo 5)" "tcp://127.0.0.1:$(port echo 5)"
 }
 
 # Put before a start: to it, the kernel was built without IPv6.
@@ -837,6 +836,32 @@ os.execv(sys.argv[1], sys.argv[1:])')
 	assert_equal "$(listener echo 2)" "udp://0.0.0.0:$(port echo 2)"
 	assert_equal "$(said_by "tcp:127.0.0.1:$(port echo 1)")" hello
 	assert_equal "$(udp "$(port echo 2)" <<<hello)" hello
+}
+
+# Put before a start: NAME is both 127.0.0.1 and ::1.
+with_name() {
+	printf '127.0.0.1 %s\n::1 %s\n' "$1" "$1" >"$DIR/hosts"
+	# shellcheck disable=SC2016 # for the inner shell
+	WITH_NAME=(unshare --mount sh -c
+		'mount --bind "$0" /etc/hosts && exec "$@"' "$DIR/hosts")
+}
+
+# Where the service listens, without ports and in the order of the alphabet.
+places() {
+	ctl_json listeners | jq -r '.[] | select(.service == "echo") |
+		.listener' | sed 's/:[0-9]*$//' | sort | tr '\n' ' '
+}
+
+@test "fault 45: a name of both families is IPv4 there, too" {
+	with_name both.invalid
+	write_address_config "tcp://both.invalid:0"
+	start_watched "${WITH_NAME[@]}"
+	assert_equal "$(places)" "tcp://127.0.0.1 tcp://[::1] "
+	assert_baseline
+	stop_server
+	start_watched "${WITH_NAME[@]}" "${WITHOUT_IPV6[@]}"
+	assert_equal "$(places)" "tcp://127.0.0.1 "
+	is_served
 }
 
 @test "fault 45: who is not root is told which ports he may not have" {
