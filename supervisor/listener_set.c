@@ -119,7 +119,6 @@ open_any_port(const struct opening *opening, struct endpoint *endpoints)
 	return add_opened(opening, second) && added;
 }
 
-/* A machine without IPv6 still has "*": IPv4 alone. */
 static bool
 no_ipv6(void)
 {
@@ -129,6 +128,20 @@ no_ipv6(void)
 		return errno == EAFNOSUPPORT;
 	close(fd);
 	return false;
+}
+
+/* A machine without IPv6 still has "*", and names of both families: IPv4
+ * alone. What has nothing else stays, to be told. */
+static size_t
+without_ipv6(struct endpoint *endpoints, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (endpoints[i].storage.ss_family != AF_INET6)
+			endpoints[kept++] = endpoints[i];
+	}
+	return kept == 0 ? n : kept;
 }
 
 static void
@@ -151,13 +164,12 @@ open_endpoints(const struct opening *opening, const struct resolved *names)
 		}
 		memcpy(endpoints, answer->endpoints, n * sizeof(*endpoints));
 	}
-	if (n == 2 && strcmp(opening->address->host, "*") == 0) {
-		if (no_ipv6())
-			n = 1;
-		else if (opening->address->port == 0) {
-			open_any_port(opening, endpoints);
-			return;
-		}
+	if (n > 1 && no_ipv6())
+		n = without_ipv6(endpoints, n);
+	if (n == 2 && opening->address->port == 0 &&
+	    strcmp(opening->address->host, "*") == 0) {
+		open_any_port(opening, endpoints);
+		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		open_one(opening, &endpoints[i], n > 1);
