@@ -105,7 +105,7 @@ try_bind(const struct endpoint *endpoint, int type)
 	int fd = socket(endpoint->storage.ss_family, type | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
-		return errno == EAFNOSUPPORT ? 0 : errno;
+		return errno;
 	/* As the daemon does. On datagrams it could take a running daemon's. */
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -134,7 +134,8 @@ check_inet(const struct address *address, const struct config_place *place,
 	for (size_t i = 0; i < n; i++) {
 		int error =
 		    try_bind(&endpoints[i], address_socket_type(address));
-		if (error == 0)
+		/* "*" and names do without a family that is not there. */
+		if (error == 0 || (error == EAFNOSUPPORT && n > 1))
 			continue;
 		errors_add(errors, place->file, place->line,
 		    "cannot listen on \"%s\": %s", text, strerror(error));

@@ -829,8 +829,12 @@ os.execv(sys.argv[1], sys.argv[1:])')
 	assert_line --partial 'cannot listen on "tcp://[::1]:0": Address family not supported by protocol'
 	assert_line --partial 'cannot listen on "udp://[::1]:0": Address family not supported by protocol'
 	assert_nothing_half_started
+	# The check tells it as well.
+	run -78 "${WITHOUT_IPV6[@]}" "$PREFORKD" -t -c "$CONFIG"
+	assert_line "$PLACE: cannot listen on \"tcp://[::1]:0\": Address family not supported by protocol"
 
 	write_address_config "tcp://*:0" "udp://*:0"
+	run -0 "${WITHOUT_IPV6[@]}" "$PREFORKD" -t -c "$CONFIG"
 	start_watched "${WITHOUT_IPV6[@]}"
 	assert_equal "$(listener echo 1)" "tcp://0.0.0.0:$(port echo 1)"
 	assert_equal "$(listener echo 2)" "udp://0.0.0.0:$(port echo 2)"
