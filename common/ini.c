@@ -30,6 +30,8 @@ struct source {
 	const char *path;
 	dev_t device;
 	ino_t inode;
+	struct timespec changed; /* when it was opened */
+	off_t size;
 	int line;
 	int depth;
 };
@@ -329,14 +331,20 @@ take_line(struct reading *reading, const struct source *source, char *line)
 		take_pair(reading, source, line);
 }
 
+/* A byte order mark, as some editors leave it. */
+static bool
+has_mark(const char *text, size_t size)
+{
+	return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+}
+
 static void
 take_lines(
     struct reading *reading, struct source *source, char *text, size_t size)
 {
 	char *end = text + size;
 
-	/* A byte order mark, as some editors leave it. */
-	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+	if (has_mark(text, size))
 		text += 3;
 	while (text < end) {
 		char *newline = memchr(text, '\n', (size_t)(end - text));
@@ -348,6 +356,11 @@ take_lines(
 		if (memchr(text, '\0', len) != NULL)
 			complain(
 			    reading, source, "there is a NUL byte in the line");
+		else if (has_mark(text, len))
+			/* inih would skip it in any line that we hand it. */
+			complain(reading, source,
+			    "there is a byte order mark in the line; only a "
+			    "file may begin with one");
 		else if (len > reading->line_max)
 			complain(reading, source,
 			    "the line has %zu bytes, at most %zu are allowed",
@@ -428,8 +441,27 @@ check_file(struct reading *reading, struct source *source, int fd)
 	else {
 		source->device = st.st_dev;
 		source->inode = st.st_ino;
+		source->changed = st.st_mtim;
+		source->size = st.st_size;
 		return true;
 	}
+	refuse(reading, source, why);
+	return false;
+}
+
+/* Somebody who writes to it meanwhile has perhaps not come to its end. */
+static bool
+check_unchanged(struct reading *reading, const struct source *source, int fd)
+{
+	struct stat st;
+	const char *why = "it has changed while it was read";
+
+	if (fstat(fd, &st) == -1)
+		why = strerror(errno);
+	else if (st.st_size == source->size &&
+	    st.st_mtim.tv_sec == source->changed.tv_sec &&
+	    st.st_mtim.tv_nsec == source->changed.tv_nsec)
+		return true;
 	refuse(reading, source, why);
 	return false;
 }
@@ -458,8 +490,9 @@ read_file(
 	char *text = NULL;
 	if (check_file(reading, &source, fd))
 		text = slurp(reading, &source, fd, &size);
+	bool whole = text != NULL && check_unchanged(reading, &source, fd);
 	close(fd);
-	if (text != NULL)
+	if (whole)
 		take_lines(reading, &source, text, size);
 	free(text);
 }

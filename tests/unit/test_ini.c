@@ -310,6 +310,12 @@ a_byte_order_mark(void **state)
 	(void)state;
 	text_gives("\xef\xbb\xbf[a]\nx=1\n", "1 [a]\n2 x=1\n", "");
 	text_gives("\xef\xbb\xbf", "", "");
+	text_gives("\xef\xbb\xbf[a]\n\xef\xbb\xbfx=1\n\xef\xbb\xbf[b]\ny=2\n",
+	    "1 [a]\n4 y=2\n",
+	    "@/main.ini:2: there is a byte order mark in the line; only a "
+	    "file may begin with one\n"
+	    "@/main.ini:3: there is a byte order mark in the line; only a "
+	    "file may begin with one\n");
 }
 
 static void
