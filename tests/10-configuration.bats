@@ -22,33 +22,6 @@ let_others_in() {
 	chmod 777 "$DIR"
 }
 
-# check [COMMAND...]: preforkd -t, by way of COMMAND when there is one.
-check() {
-	run -"${WANTED:-0}" "$@" "$PREFORKD" -t -c "$CONFIG"
-}
-
-# What the lines "#! message" of a file say about the line above each of them,
-# and "#!! message" about the file; "@" is the folder of the test.
-expected_errors() {
-	awk -v file="$CONFIG" -v folder="$DIR" '
-	    /^#!/ {
-		about = /^#!!/ ? file : file ":" line
-		sub(/^#!!? /, "")
-		gsub(/@\//, folder "/")
-		print about ": " $0
-		next
-	    }
-	    { line = NR }' "$CONFIG" | sort
-}
-
-# refuses [COMMAND...] <<FILE: -t tells exactly the errors that are written in
-# the file, all of them in one pass.
-refuses() {
-	cat >"$CONFIG"
-	WANTED=78 check "$@"
-	assert_equal "$(sort <<<"$output")" "$(expected_errors)"
-}
-
 accepts() {
 	cat >"$CONFIG"
 	check
@@ -63,11 +36,6 @@ prints_itself() {
 	check "$@"
 	run -0 "$@" "$PREFORKD" -T -c "$CONFIG"
 	assert_equal "$output" "$first"
-}
-
-# "x" N times.
-long() {
-	printf '%*s' "$1" '' | tr ' ' x
 }
 
 # --- the lines ----------------------------------------------------------------
@@ -98,73 +66,6 @@ long() {
 	END
 }
 
-@test "configuration: lines that inih would let pass" {
-	printf '%b' '[service x]\nhandler = echo\nlisten = tcp://127.0.0.1:0\n' \
-		'banner = a\0b\nbanner = a\rb\nbanner = ' "$(long 4100)" \
-		'\n= v\nhandler: echo\n[service y\n' >"$CONFIG"
-	WANTED=78 check
-	assert_line "$CONFIG:4: there is a NUL byte in the line"
-	assert_line "$CONFIG:5: there is a carriage return in the line; lines end with a newline"
-	assert_line "$CONFIG:6: the line has 4109 bytes, at most 4095 are allowed"
-	assert_line "$CONFIG:7: there is no name before the ="
-	assert_line "$CONFIG:8: \"handler: echo\" has a : where the = is expected; a setting is written name = value"
-	assert_line "$CONFIG:9: \"[service y\" has no ]; a section is [name]"
-}
-
-@test "configuration: a long value comes whole to the client" {
-	write_config <<-END
-		[service echo]
-		handler = echo
-		listen = tcp://127.0.0.1:0
-		banner = $(long 3000)evil=1
-	END
-	start_server
-	assert_equal "$(tcp "$(port echo)" </dev/null)" "$(long 3000)evil=1"
-}
-
-@test "configuration: sections that are wrong" {
-	refuses <<-'END'
-		[servcie a]
-		#! unknown section [servcie a], did you mean [service]?
-		[daemon]
-		#! unknown section [daemon]; there are [preforkd], [pool NAME] and [service NAME]
-		[preforkd x]
-		#! [preforkd x] needs no name: write [preforkd]
-		[service]
-		#! [service] needs a name of 1 to 32 letters, digits, _, - and .
-		[pool a b]
-		#! [pool a b] needs a name of 1 to 32 letters, digits, _, - and .
-		[service 123456789012345678901234567890123]
-		#! [service 123456789012345678901234567890123] needs a name of 1 to 32 letters, digits, _, - and .
-		[]
-		#! the section has no name
-		[service x] y
-		#! "y" stands behind the section; nothing may
-		handler = echo
-		listen = tcp://127.0.0.1:0
-	END
-}
-
-@test "configuration: duplicates name the place of the first" {
-	refuses <<-'END'
-		[preforkd]
-		log = stderr
-		[service x]
-		handler = echo
-		handler = hello
-		#! "handler" is set already, at @/preforkd.ini:4
-		listen = tcp://127.0.0.1:0
-		banner = 1
-		banner = 1
-		#! "banner" is set already, at @/preforkd.ini:8
-		[preforkd]
-		#! [preforkd] is there already, at @/preforkd.ini:1
-		[service x]
-		#! [service x] is there already, at @/preforkd.ini:3
-		handler = nonsense
-	END
-}
-
 @test "configuration: an escape that a greeting or banner does not have" {
 	refuses <<-'END'
 		[service x]
@@ -177,25 +78,6 @@ long() {
 		listen = tcp://127.0.0.1:0
 		banner = 100%
 		#! "banner = 100%" is wrong: unknown "%", allowed are %a %p %h %s %w %% \n \r \t \\
-	END
-}
-
-@test "configuration: a setting that is unknown, or of another section" {
-	refuses <<-'END'
-		[preforkd]
-		workers = 4
-		#! "workers" does not belong in [preforkd]; it is a setting of [pool]
-		[service x]
-		handler = hello
-		listen = tcp://127.0.0.1:0
-		banner = hi
-		#! "banner" does not belong in [service x]; it is a setting of handler "echo"
-		greetings = hi
-		#! unknown setting "greetings" in [service x], did you mean "greeting"?
-		tls_certificate = x
-		#! unknown setting "tls_certificate" in [service x]; preforkd --explain lists all
-		Listen = tcp://127.0.0.1:0
-		#! unknown setting "Listen" in [service x], did you mean "listen"?
 	END
 }
 

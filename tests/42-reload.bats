@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # Reload: what it changes, what it leaves alone, how it fails without a trace,
-# and what clients notice of it, which is nothing.
+# and what clients notice of it, which is nothing. At bad moments, and with bad
+# files: 52-faults-reload.bats.
 
 setup() {
 	load helpers
@@ -15,42 +16,9 @@ teardown() {
 
 # --- verbs -------------------------------------------------------------------
 
-# An echo service in the pool default, a hello service in the pool second.
-write_two_pools() {
-	write_config "$@" <<-END
-		[pool second]
-		workers = 1
-		sandbox = $(sandbox_default)
-		[service echo]
-		handler = echo
-		listen = tcp://127.0.0.1:0
-		nodelay = yes
-		backlog = 100
-		[service hello]
-		handler = hello
-		pool = second
-		greeting = one\n
-		listen = tcp://127.0.0.1:0
-	END
-}
-
-add_service() {
-	printf '[service %s]\nhandler = %s\nlisten = %s\n%s\n' \
-		"$1" "$2" "$3" "${4-}" >>"$CONFIG"
-}
-
 remove_service() {
 	sed -i "/^\[service $1\]/,/^\[/ { /^\[service $1\]/d; /^\[/!d }" \
 		"$CONFIG"
-}
-
-# A change that only new workers can take up, another one each time.
-touch_workers() {
-	if grep -q '^nodelay = yes' "$CONFIG"; then
-		set_setting nodelay no
-	else
-		set_setting nodelay yes
-	fi
 }
 
 inode() {
@@ -61,18 +29,8 @@ status_of() {
 	ctl_json status | jq -r ".$1"
 }
 
-# Everything that a reload which fails must leave as it is.
 remember() {
 	FORMER=$(everything)
-}
-
-everything() {
-	worker_pids
-	worker_pids second
-	ctl_json status | jq '.configuration, .reloads, (.pools | length)'
-	ctl_json listeners | jq -r '.[].listener'
-	ss -Hltne | grep -F "sk:" | grep -o "127.0.0.1:$(port echo) .* ino:[0-9]*"
-	ctl config
 }
 
 assert_nothing_changed() {
@@ -82,11 +40,6 @@ assert_nothing_changed() {
 	assert_output "still here"
 	run -0 tcp "$(port hello)" </dev/null
 	assert_output one
-}
-
-no_worker_drains() {
-	[ "$(ctl_json workers | jq '[.[] | select(.role != "serving")] |
-		length')" = 0 ]
 }
 
 # --- what changes, and what does not -----------------------------------------
@@ -276,59 +229,6 @@ pools_are() {
 
 # --- failures leave no trace -------------------------------------------------
 
-@test "reload: new workers that cannot start fail it as a whole" {
-	LOG_ERRORS='root folder|chroot|reload failed'
-	write_two_pools
-	start_server
-	local fd
-	hold fd "$(port echo)"
-	remember
-	touch_workers
-	set_setting workers 2
-	sed -i "/^\[pool default\]/a chroot = $DIR/nowhere" "$CONFIG"
-	run -1 ctl reload
-	assert_output --partial "$DIR/nowhere"
-	wait_until 5 no_worker_drains
-	echoes "$fd"
-	assert_nothing_changed
-	assert_equal "$(status_of failed_reloads)" 1
-	log_has 'reload failed: worker default/. did not start'
-}
-
-@test "reload: a new pool that cannot start is not there afterwards" {
-	LOG_ERRORS='root folder|chroot|reload failed|not started again'
-	write_two_pools "" "watchdog = 1s"
-	start_server
-	remember
-	printf '[pool new]\nwatchdog = 1s\nchroot = %s/nowhere\n' "$DIR" \
-		>>"$CONFIG"
-	add_service new echo tcp://127.0.0.1:0 "pool = new"
-	run -1 ctl reload
-	wait_until 5 pools_are 2
-	assert_nothing_changed
-	# Timers that look at all pools find nothing of it.
-	sleep 0.6
-	mkdir "$DIR/nowhere"
-	run -0 ctl reload
-	run -0 tcp "$(port new)" <<<"hello"
-	assert_output hello
-	rmdir "$DIR/nowhere"
-}
-
-@test "reload: workers that are not ready in time fail it as a whole" {
-	LOG_ERRORS='start_timeout'
-	write_two_pools "start_timeout = 300ms"
-	start_server
-	remember
-	touch_workers
-	stop_new_workers
-	run -1 ctl reload
-	assert_output --partial start_timeout
-	end_background
-	wait_until 5 no_worker_drains
-	assert_nothing_changed
-}
-
 @test "reload: an invalid file changes nothing; every error is told" {
 	LOG_ERRORS='preforkd.ini|reload failed'
 	write_two_pools
@@ -344,27 +244,6 @@ pools_are() {
 	run -4 ctl reload plan
 	assert_output --partial no_such
 	assert_equal "$(status_of failed_reloads)" 1
-}
-
-@test "reload: files that are empty or cut never stop the server" {
-	LOG_ERRORS='preforkd.ini|reload failed'
-	write_two_pools
-	start_server
-	remember
-	local size n
-	cp "$CONFIG" "$DIR/whole"
-	size=$(stat -c %s "$DIR/whole")
-	for ((n = 0; n < size; n += size / 20)); do
-		head -c "$n" "$DIR/whole" >"$CONFIG"
-		kill -HUP "$SERVER"
-		[ "$n" -ne 0 ] || run -4 ctl reload
-		ctl ping
-	done
-	cp "$DIR/whole" "$CONFIG"
-	run -0 ctl reload
-	run -0 ctl health
-	run -0 tcp "$(port echo)" <<<"hello"
-	assert_output hello
 }
 
 @test "reload: what needs a restart is refused with 3, and nothing changes" {
@@ -446,51 +325,6 @@ pools_are() {
 	run -0 end_load
 	assert_output --regexp '^good=[1-9][0-9]+ refused=0 unanswered=0 broken=0$'
 	assert_equal "$(ctl_json status | jq '.pools[0].generation')" 21
-}
-
-@test "reload: a long connection drains until drain_timeout, visibly" {
-	write_two_pools
-	set_setting drain_timeout 1s
-	start_server
-	local fd old
-	hold fd "$(port echo)"
-	echoes "$fd"
-	old=$(ctl_json workers | jq '.[] | select(.connections == 1) | .pid')
-	touch_workers
-	run -0 ctl reload
-	echoes "$fd"
-	ctl_json workers >"$DIR/workers"
-	run -0 jq -r ".[] | select(.pid == $old) | .state, .role" "$DIR/workers"
-	assert_output $'draining\ndraining'
-	wait_until 5 has_title "$old" draining
-	run -0 timeout 5 cat <&"$fd"
-	assert_output ""
-	wait_gone "$old" 3
-	wait_until 3 no_worker_drains
-	run ! log_has "(pid $old) killed"
-}
-
-has_title() {
-	tr '\0' ' ' <"/proc/$1/cmdline" | grep -q "$2"
-}
-
-@test "reload: a storm of HUPs is coalesced, and the server serves on" {
-	write_two_pools
-	start_server
-	start_load "$(port echo)"
-	local i
-	for ((i = 0; i < 200; i++)); do
-		((i % 20)) || touch_workers
-		kill -HUP "$SERVER"
-	done
-	run -0 ctl reload
-	run -0 end_load
-	assert_output --partial "refused=0 unanswered=0 broken=0"
-	# Each took the file up as it was; none made more than there was.
-	assert [ "$(ctl_json status | jq '.pools[0].generation')" -le 12 ]
-	assert_equal "$(status_of failed_reloads)" 0
-	wait_until 8 no_worker_drains
-	assert_equal "$(descendants "$SERVER" | wc -l)" 3
 }
 
 @test "reload: several at once are all answered" {

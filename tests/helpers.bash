@@ -125,6 +125,76 @@ now_ms() {
 	echo $((10#${up/./} * 10))
 }
 
+# An echo service in the pool default, a hello service in the pool second.
+write_two_pools() {
+	write_config "$@" <<-END
+		[pool second]
+		workers = 1
+		sandbox = $(sandbox_default)
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:0
+		nodelay = yes
+		backlog = 100
+		[service hello]
+		handler = hello
+		pool = second
+		greeting = one\n
+		listen = tcp://127.0.0.1:0
+	END
+}
+
+add_service() {
+	printf '[service %s]\nhandler = %s\nlisten = %s\n%s\n' \
+		"$1" "$2" "$3" "${4-}" >>"$CONFIG"
+}
+
+# A change that only new workers can take up, another one each time.
+touch_workers() {
+	if grep -q '^nodelay = yes' "$CONFIG"; then
+		set_setting nodelay no
+	else
+		set_setting nodelay yes
+	fi
+}
+
+# --- configurations that are checked -----------------------------------------
+
+# check [COMMAND...]: preforkd -t, by way of COMMAND when there is one.
+check() {
+	run -"${WANTED:-0}" "$@" "$PREFORKD" -t -c "$CONFIG"
+}
+
+# What the lines "#! message" of a file say about the line above each of them,
+# and "#!! message" about the file; "@" is the folder of the test.
+expected_errors() {
+	awk -v file="$CONFIG" -v folder="$DIR" '
+	    /^#!/ {
+		about = /^#!!/ ? file : file ":" line
+		sub(/^#!!? /, "")
+		gsub(/@\//, folder "/")
+		print about ": " $0
+		next
+	    }
+	    { line = NR }' "$CONFIG" | sort
+}
+
+# refuses [COMMAND...] <<FILE: -t tells exactly the errors that are written in
+# the file, all of them in one pass.
+refuses() {
+	cat >"$CONFIG"
+	WANTED=78 check "$@"
+	# shellcheck disable=SC2154 # set by run
+	assert_equal "$(sort <<<"$output")" "$(expected_errors)"
+}
+
+# "x" N times.
+long() {
+	printf '%*s' "$1" '' | tr ' ' x
+}
+
+# --- the daemon --------------------------------------------------------------
+
 # Starts the daemon in the foreground (of the test's background) and waits
 # until it is ready. Words are put before its own: start_server setpriv ...
 start_server() {
@@ -274,6 +344,20 @@ pool_state_is() {
 
 ready_workers_are() {
 	[ "$(worker_pids "${2:-default}" | wc -l)" = "$1" ]
+}
+
+# Everything that a reload which fails must leave as it is.
+everything() {
+	ctl_json workers | jq -c '.[] | [.worker, .pid, .state, .role]'
+	ctl_json status | jq '.configuration, .reloads, (.pools | length)'
+	ctl_json listeners | jq -r '.[].listener'
+	ss -Hltne "sport = :$(port echo)" | grep -o ' ino:[0-9]*'
+	ctl config
+}
+
+no_worker_drains() {
+	[ "$(ctl_json workers | jq '[.[] | select(.role != "serving")] |
+		length')" = 0 ]
 }
 
 # Sends standard input to a TCP port and prints everything that comes back.
