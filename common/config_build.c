@@ -393,7 +393,7 @@ look_for_unknown(const struct building *building,
 	const struct raw_value *value;
 
 	STAILQ_FOREACH (value, &section->values, entry) {
-		if (!value->used)
+		if (!value->used && !errors_full(building->errors))
 			complain_of_key(building, section, value, handler);
 	}
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/errors.h"
 
@@ -54,25 +55,45 @@ with_place(const char *file, int line, const char *what)
 	return rc == -1 ? NULL : message;
 }
 
-void
-errors_add(
-    struct errors *errors, const char *file, int line, const char *format, ...)
+static void
+add(struct errors *errors, char *message)
 {
-	va_list ap;
-	char *what = NULL;
-
-	va_start(ap, format);
-	int rc = vasprintf(&what, format, ap);
-	va_end(ap);
-	char *message = rc == -1 ? NULL : with_place(file, line, what);
-	if (rc != -1)
-		free(what);
 	if (message == NULL || !reserve_one(errors)) {
 		free(message);
 		errors->lost = true;
 		return;
 	}
 	errors->messages[errors->n++] = message;
+}
+
+void
+errors_add(
+    struct errors *errors, const char *file, int line, const char *format, ...)
+{
+	va_list ap;
+	char *what = NULL, last[64];
+
+	if (errors_full(errors))
+		return;
+	if (errors->n == ERRORS_MAX) {
+		snprintf(last, sizeof(last),
+		    "only the first %d errors are told", ERRORS_MAX);
+		add(errors, strdup(last));
+		return;
+	}
+	va_start(ap, format);
+	int rc = vasprintf(&what, format, ap);
+	va_end(ap);
+	char *message = rc == -1 ? NULL : with_place(file, line, what);
+	if (rc != -1)
+		free(what);
+	add(errors, message);
+}
+
+bool
+errors_full(const struct errors *errors)
+{
+	return errors->n > ERRORS_MAX;
 }
 
 bool

@@ -346,7 +346,7 @@ take_lines(
 
 	if (has_mark(text, size))
 		text += 3;
-	while (text < end) {
+	while (text < end && !errors_full(reading->errors)) {
 		char *newline = memchr(text, '\n', (size_t)(end - text));
 		char *next = newline == NULL ? end : newline + 1;
 		size_t len = (size_t)((newline == NULL ? end : newline) - text);

@@ -2,26 +2,12 @@
 # SPDX-License-Identifier: ISC
 #
 # The control socket: every command with its effect and its errors, the framing
-# of requests and replies, clients that misbehave, and who may do what.
+# of requests and replies, and who may do what. Clients that misbehave, and what
+# happens to the file: 53-faults-control.bats.
 
 setup() {
 	load helpers
 	common_setup
-	PRELUDE="
-import os, select, socket, sys, time
-def connect():
-    s = socket.socket(socket.AF_UNIX)
-    s.connect('$SOCKET')
-    s.settimeout(20)
-    return s
-def rest(s):
-    got = b''
-    while True:
-        try: part = s.recv(65536)
-        except ConnectionResetError: part = b''
-        if not part: return got
-        got += part
-"
 }
 
 teardown() {
@@ -38,44 +24,6 @@ raw() {
 # ask COMMAND: the whole reply, with status line and dot.
 ask() {
 	raw <<<"$1"
-}
-
-# Lines of a reply to standard input that are status lines.
-n_replies() {
-	raw | grep -c -E '^(OK|ERROR)'
-}
-
-# Prints the milliseconds that COMMAND takes.
-milliseconds() {
-	local begin=${EPOCHREALTIME/./}
-	"$@" >/dev/null || return
-	echo $(((${EPOCHREALTIME/./} - begin) / 1000))
-}
-
-# KiB that a client may cost; a sanitizer keeps freed memory for a while.
-memory_bound() {
-	if is_sanitized; then echo 65536; else echo 4096; fi
-}
-
-resident_kib() {
-	awk '/^VmRSS/ { print $2 }' "/proc/$SERVER/status"
-}
-
-n_control_connections() {
-	echo $(($(n_descriptors "$SERVER") - DESCRIPTORS))
-}
-
-control_connections_are() {
-	[ "$(n_control_connections)" = "$1" ]
-}
-
-# python COMMANDS: with the functions of PRELUDE.
-python() {
-	timeout 30 python3 -c "$PRELUDE$1"
-}
-
-background_python() {
-	background timeout 30 python3 -c "$PRELUDE$1"
 }
 
 # The folders of a test are for its user only.
@@ -380,102 +328,7 @@ as_nobody() {
 	cp "$DIR/good" "$CONFIG"
 }
 
-# --- clients that misbehave --------------------------------------------------
-
-@test "hostile: who does not read answers costs little and is dropped" {
-	write_echo_config
-	start_server
-	DESCRIPTORS=$(n_descriptors "$SERVER")
-	local before
-	before=$(resident_kib)
-	background_python "
-s = connect()
-s.setblocking(False)
-data = b'stats\n' * 2000
-while data:
-    if not select.select([], [s], [], 1)[1]: break
-    data = data[s.send(data):]
-s.settimeout(25)
-open('$DIR/full', 'w')
-time.sleep(25)"
-	wait_until 10 test -e "$DIR/full"
-	local i
-	for i in 1 2 3 4 5; do
-		run -0 milliseconds ctl ping
-		assert [ "$output" -lt 500 ]
-	done
-	assert [ $(($(resident_kib) - before)) -lt "$(memory_bound)" ]
-	wait_until 14 control_connections_are 0
-}
-
-@test "hostile: clients that vanish within an answer leave nothing" {
-	write_echo_config
-	start_server
-	DESCRIPTORS=$(n_descriptors "$SERVER")
-	run -0 python "
-def ask(request, answered=False, ended=False):
-    s = connect()
-    # All at once, they may be too many.
-    try:
-        s.sendall(request)
-        if answered: s.recv(10)
-        if ended: s.shutdown(socket.SHUT_WR)
-    except (BrokenPipeError, ConnectionResetError): pass
-    s.close()
-for i in range(20): ask(b'stats\n' * 500, answered=True)
-for i in range(20): ask(b'connections\n' * 10)
-for i in range(20): ask(b'close 1.1\nevents\n')
-for i in range(5): ask(b'reload\nreload\nrestart\n')
-for i in range(5): ask(b'reload\n', ended=True)"
-	wait_until 10 control_connections_are 0
-	run -0 ctl reload
-	run -0 ctl health
-}
-
-@test "hostile: one that vanishes while its reload waits for workers" {
-	write_echo_config "start_timeout = 3s" "chroot = none"
-	start_server
-	local i
-	for i in 1 2 3; do
-		set_setting chroot none
-		sed -i 's/^drain_timeout = .*/drain_timeout = 4s/' "$CONFIG"
-		run -0 python "
-s = connect(); s.sendall(b'restart\nping\n'); s.close()
-t = connect(); t.sendall(b'connections\n'); t.close()"
-		run -0 ctl ping
-	done
-	wait_until 10 ctl health
-	run -0 ctl reload
-}
-
-@test "hostile: answers to several waiting clients, one of which has left" {
-	write_echo_config
-	start_server
-	kill -STOP "$(worker_pid 1)"
-	run -0 python "
-clients = [connect() for _ in range(10)]
-for s in clients: s.sendall(b'connections\nconnections\nping\n')
-for s in clients[::2]: s.close()
-for s in clients[1::2]:
-    s.shutdown(socket.SHUT_WR)
-for s in clients[1::2]:
-    got = rest(s)
-    assert got.count(b'\n.\n') == 3, got"
-	run kill -CONT "$(worker_pid 1)" "$(worker_pid 2)"
-	run -0 ctl health
-}
-
 # --- who may -----------------------------------------------------------------
-
-@test "rights: the socket is for its owner only, from the first moment" {
-	write_echo_config
-	let_others_in
-	start_server
-	run -0 stat -c '%a %U %G' "$SOCKET"
-	assert_output "600 $(id -un) $(id -gn)"
-	run -1 as_nobody "$PREFORKCTL" -s "$SOCKET" ping
-	assert_output --partial "Permission denied"
-}
 
 @test "rights: control_mode and control_group are exact" {
 	write_echo_config "control_mode = 0660\ncontrol_group = nogroup"
@@ -483,25 +336,6 @@ for s in clients[1::2]:
 	start_server
 	run -0 stat -c '%a %G' "$SOCKET"
 	assert_output "660 nogroup"
-}
-
-@test "rights: others that the mode lets in may look, not touch" {
-	write_echo_config "control_mode = 0666"
-	let_others_in
-	start_server
-	local command
-	for command in help ping version status health stats listeners \
-		workers connections config; do
-		run -0 as_nobody "$PREFORKCTL" -s "$SOCKET" "$command"
-	done
-	for command in reload "reload plan" restart drain resume "close 1.1" \
-		"log debug" stop "stop now" "workers default +1"; do
-		# shellcheck disable=SC2086 # words
-		run -1 as_nobody "$PREFORKCTL" -s "$SOCKET" $command
-		assert_output --partial "is for root and the user of the daemon"
-	done
-	ready_workers_are 2
-	run -0 ctl health
 }
 
 @test "rights: the user who started it may do everything" {
@@ -533,40 +367,6 @@ for s in clients[1::2]:
 	assert_output hello
 }
 
-@test "file: the socket of a crashed daemon is replaced" {
-	write_echo_config
-	start_server
-	local workers
-	workers=$(descendants "$SERVER")
-	kill -KILL "$SERVER"
-	wait_gone "$SERVER"
-	wait "$SERVER" || :
-	local pid
-	for pid in $workers; do wait_until 5 is_gone "$pid"; done
-	assert_exist "$SOCKET"
-	start_server
-	run -0 ctl ping
-}
-
-@test "file: that of a living daemon is refused and goes on" {
-	LOG_ERRORS='cannot bind the control socket'
-	write_echo_config
-	start_server
-	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
-	assert_output --partial "cannot bind the control socket \"$SOCKET\""
-	assert_output --partial "a daemon answers there"
-	run -0 ctl health
-}
-
-@test "file: what is no socket is not touched" {
-	echo precious >"$SOCKET"
-	write_echo_config
-	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
-	assert_output --partial "cannot bind the control socket"
-	run -0 cat "$SOCKET"
-	assert_output precious
-}
-
 @test "file: what fails on it is told as it is, and leaves nothing" {
 	without_leak_check
 	write_echo_config
@@ -580,18 +380,6 @@ start_fails_at() {
 		-e inject="$1:error=$2:when=1" "$PREFORKD" -c "$CONFIG"
 	assert_output --partial "the control socket \"$SOCKET\": $3"
 	assert_not_exist "$SOCKET"
-}
-
-@test "file: one that somebody else put in its place is left alone" {
-	write_echo_config
-	start_server
-	rm "$SOCKET"
-	echo other >"$SOCKET"
-	kill -TERM "$SERVER"
-	wait_gone "$SERVER"
-	run -0 cat "$SOCKET"
-	assert_output other
-	rm "$SOCKET"
 }
 
 @test "file: two daemons with sockets of their own do not meet" {

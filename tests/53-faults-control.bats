@@ -253,6 +253,15 @@ for s in waiting:
 	assert_equal "$(n_log_lines 'control socket: cannot accept, pausing: Too many open files')" 1
 }
 
+@test "fault 58: a client that cannot be watched is told so, and the log as well" {
+	serve
+	inject "$SERVER" epoll_ctl:error=ENOSPC:when=1
+	run -1 ctl ping
+	assert_output --partial "the daemon lacks resources"
+	end_injection
+	assert_equal "$(n_log_lines ': warn: control socket: cannot serve a client: No space left')" 1
+}
+
 # --- half a command, or none -------------------------------------------------
 
 @test "fault 59: half a command is dropped after 5 s, however it drips" {
@@ -382,4 +391,395 @@ for c in b"reload\nping\nhealth\n":
     s.sendall(bytes([c]))
 print(replies(s, 3), end="")'
 	assert_output $'OK reload done, configuration 2 in force\n.\nOK pong 2\n.\nOK ready\n.'
+}
+
+# --- answers that nobody reads -----------------------------------------------
+
+@test "fault 61: who does not read answers costs little, hinders nobody and is dropped" {
+	serve_leaping
+	local before
+	before=$(rss_kib "$SERVER")
+	start_askers '
+s = control()
+s.sendall(b"stats\n" * 1000)
+there()'
+	supervisor_is_free
+	assert [ $(($(rss_kib "$SERVER") - before)) -lt "$(memory_bound)" ]
+	wait_until 5 control_connections_are 1
+	# Ten seconds after the last byte that was taken.
+	askers 'later(8000)'
+	control_connections_are 1
+	askers 'later(2500)'
+	wait_until 5 control_connections_are 0
+	assert_equal "$(cut_off unread_reply)" 1
+}
+
+@test "fault 61: who reads slowly gets everything" {
+	serve_leaping
+	askers '
+s = control()
+s.sendall(b"stats\n" * 1000)
+got = b""
+while got.count(b"\n.\n") < 1000:
+    # What has been taken makes room for more: a new deadline.
+    later(9000)
+    for i in range(4):
+        if got.count(b"\n.\n") < 1000:
+            got += s.recv(65536)'
+	assert_equal "$(cut_off unread_reply)" 0
+}
+
+@test "fault 61: of a megabyte of nonsense in its file a reload tells 1,000 errors" {
+	serve
+	LOG_ERRORS='has no =|reload failed|only the first'
+	cp "$CONFIG" "$DIR/good"
+	yes x | head -c 1000000 >>"$CONFIG"
+	# The allocator keeps a part of what the first one needs.
+	run -4 ctl reload
+	take_baseline
+	: >"$LOG"
+	run -4 ctl reload
+	assert_equal "${#lines[@]}" 1002
+	assert_line --index -1 "only the first 1000 errors are told"
+	run -4 ctl reload plan
+	assert_equal "${#lines[@]}" 1002
+	assert_equal "$(n_log_lines 'has no =')" 1000
+	cp "$DIR/good" "$CONFIG"
+	run -0 ctl reload
+}
+
+# --- somebody else -----------------------------------------------------------
+
+@test "fault 62: the socket is for its owner only, from the first moment" {
+	write_echo_config
+	let_others_in
+	without_leak_check
+	# It comes into being by bind(2), so that is when the umask counts.
+	start_watched strace -D -qq -e trace=bind,umask,chmod,fchmod,fchmodat \
+		-o "$DIR/trace"
+	run -0 stat -c '%a %U %G' "$SOCKET"
+	assert_output "600 $(id -un) $(id -gn)"
+	run -0 grep -B 1 "bind.*\"$SOCKET\"" "$DIR/trace"
+	assert_line --index 0 --partial "umask(0177)"
+	run ! grep "chmod.*\"$SOCKET\"" "$DIR/trace"
+	run -1 as_nobody "$PREFORKCTL" -s "$SOCKET" ping
+	assert_output --partial "Permission denied"
+}
+
+@test "fault 62: others that the mode lets in may look, not touch" {
+	let_others_in
+	serve "control_mode = 0666"
+	local command
+	for command in help ping version status health stats listeners \
+		workers connections config; do
+		run -0 as_nobody "$PREFORKCTL" -s "$SOCKET" "$command"
+	done
+	for command in reload "reload plan" restart drain resume "close 1.1" \
+		"log debug" stop "stop now" "workers default +1"; do
+		# shellcheck disable=SC2086 # words
+		run -1 as_nobody "$PREFORKCTL" -s "$SOCKET" $command
+		assert_output --partial "is for root and the user of the daemon"
+	done
+	ready_workers_are 2
+	# A line a minute.
+	run -0 grep 'control socket: ' "$LOG"
+	assert_output --regexp ': warn: control socket: user 65534 \(pid [0-9]+\) may not "reload", refused \(0 before that\)$'
+}
+
+@test "fault 62: somebody of whom the kernel does not tell is refused, and logged" {
+	serve
+	inject "$SERVER" getsockopt:error=ENOPROTOOPT:when=1
+	run -1 ctl reload
+	assert_output --partial "it is not known who you are"
+	end_injection
+	assert_equal "$(n_log_lines ': warn: control socket: cannot tell who connects: Protocol not available')" 1
+	run -0 ctl reload
+}
+
+# --- the file ----------------------------------------------------------------
+
+@test "fault 63: the socket of a crashed daemon is replaced" {
+	serve
+	local workers
+	workers=$(descendants "$SERVER")
+	kill -KILL "$SERVER"
+	wait_gone "$SERVER"
+	wait "$SERVER" || :
+	local pid
+	for pid in $workers; do wait_until 5 is_gone "$pid"; done
+	assert_exist "$SOCKET"
+	start_watched
+	run -0 ctl ping
+}
+
+# left_behind NAME: makes what a test's name says, in the place of $SOCKET.
+left_behind() {
+	case $1 in
+	file) echo precious >"$SOCKET" ;;
+	folder) mkdir "$SOCKET" ;;
+	fifo) mkfifo "$SOCKET" ;;
+	link-to-file)
+		echo precious >"$DIR/target"
+		ln -s target "$SOCKET"
+		;;
+	link-to-socket)
+		stale "$DIR/target" STREAM
+		ln -s target "$SOCKET"
+		;;
+	link-to-nothing) ln -s nothing "$SOCKET" ;;
+	esac
+}
+
+# What is there, so that it can be compared.
+identity() {
+	stat -c '%F %d:%i %s %a' "$SOCKET"
+	cat "$DIR/target" 2>/dev/null || :
+}
+
+# stale PATH TYPE: a socket of somebody who has gone.
+stale() {
+	python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX,
+    getattr(socket, "SOCK_" + sys.argv[2])).bind(sys.argv[1])' "$@"
+}
+
+fails_to_start() {
+	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot bind the control socket \"$SOCKET\""
+}
+
+@test "fault 63: stale sockets of any kind are replaced" {
+	write_echo_config
+	local type
+	for type in STREAM DGRAM SEQPACKET; do
+		stale "$SOCKET" "$type"
+		start_server
+		stop_server
+	done
+	stale "$SOCKET" STREAM
+	start_watched
+}
+
+@test "fault 63: what is no socket, or a link, is not touched, and no start" {
+	write_echo_config
+	local what before
+	for what in file folder fifo link-to-file link-to-socket \
+		link-to-nothing; do
+		rm -rf "$DIR/target" "$SOCKET"
+		left_behind "$what"
+		before=$(identity)
+		fails_to_start
+		assert_equal "$(identity)" "$before"
+	done
+	assert_not_exist "$DIR/nothing"
+}
+
+@test "fault 63: sockets that somebody has open are left to him" {
+	write_echo_config
+	local what before
+	# One that serves, one that nobody can reach, one of another kind.
+	for what in 'STREAM); s.bind(path); s.listen()' \
+		'STREAM); s.bind(path); s.listen(0)
+c = socket.socket(socket.AF_UNIX); c.connect(path)' \
+		'DGRAM); s.bind(path)'; do
+		rm -f "$SOCKET"
+		start_askers "
+path = '$SOCKET'
+s = socket.socket(socket.AF_UNIX, socket.SOCK_$what
+there()"
+		before=$(identity)
+		fails_to_start
+		assert_output --partial "a daemon answers there, or it is not a socket"
+		assert_equal "$(identity)" "$before"
+		end_background
+	done
+}
+
+# Stops it without a look at $SOCKET, which is somebody else's.
+end_server() {
+	local status=0 pid workers
+	workers=$(worker_children)
+	kill -TERM "$SERVER"
+	wait_gone "$SERVER" 15
+	wait "$SERVER" || status=$?
+	SERVER=
+	assert_equal "$status" 0
+	for pid in $workers; do
+		wait_until 5 is_gone "$pid"
+	done
+}
+
+worker_children() {
+	descendants "$SERVER"
+}
+
+# Clients are served, a signal reloads, whatever is with the control socket.
+serves_without_control() {
+	assert_equal "$(tcp "$1" <<<hello)" hello
+	kill -HUP "$SERVER"
+	wait_until 10 log_has 'reload done, configuration'
+	assert_equal "$(tcp "$1" <<<hello)" hello
+}
+
+@test "fault 63: one that is replaced while it runs is left alone at the end" {
+	write_echo_config
+	local what before port
+	for what in file folder fifo link-to-file link-to-socket \
+		link-to-nothing; do
+		rm -rf "$DIR/target" "$SOCKET"
+		: >"$LOG"
+		start_server
+		port=$(port echo)
+		rm "$SOCKET"
+		left_behind "$what"
+		before=$(identity)
+		serves_without_control "$port"
+		end_server
+		assert_equal "$(identity)" "$before"
+	done
+}
+
+@test "fault 63: the socket of somebody else in its place stays at the end" {
+	serve
+	rm "$SOCKET"
+	background socat "unix-listen:$SOCKET,fork" /dev/null
+	wait_until 5 test -S "$SOCKET"
+	local before
+	before=$(identity)
+	end_server
+	assert_equal "$(identity)" "$before"
+}
+
+@test "fault 63: connections of before serve on when the file has gone" {
+	serve
+	askers '
+s = control()
+ask(s, "ping")
+os.rename(os.environ["CONTROL"], os.environ["CONTROL"] + ".moved")
+assert ask(s, "reload").startswith("OK reload done")
+# The socket is still there, under its new name.
+os.environ["CONTROL"] += ".moved"
+ask(control(), "ping")'
+	end_server
+	# Not under the name that is known.
+	assert_socket_exist "$SOCKET.moved"
+}
+
+@test "fault 63: its folder is made when it is missing, and may go" {
+	SOCKET=$DIR/run/control.sock
+	serve
+	assert_equal "$(stat -c '%a' "$DIR/run")" 755
+	local port
+	port=$(port echo)
+	rm -r "$DIR/run"
+	serves_without_control "$port"
+	end_server
+	assert_not_exist "$DIR/run"
+	# One is made, not several.
+	SOCKET=$DIR/a/b/control.sock
+	write_echo_config
+	fails_to_start
+	assert_output --partial "No such file or directory"
+	assert_not_exist "$DIR/a"
+}
+
+@test "fault 63: a path of 107 bytes is served, one of 108 refused" {
+	local name
+	printf -v name '%*s' $((106 - ${#DIR})) ''
+	SOCKET=$DIR/${name// /x}
+	assert_equal "${#SOCKET}" 107
+	write_echo_config
+	start_server
+	assert_socket_exist "$SOCKET"
+	stop_server
+	SOCKET=${SOCKET}x
+	write_echo_config
+	run -78 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "the path of the control socket has 108 bytes, at most 107 fit"
+	SOCKET=${SOCKET%x}
+	serve
+}
+
+# --- clients that vanish -----------------------------------------------------
+
+@test "fault 64: clients that vanish within an answer leave nothing" {
+	serve
+	askers '
+def leave(request, answered=False, ended=False, deaf=False):
+    s = control()
+    # All at once, they may be too many.
+    try:
+        if deaf:
+            s.shutdown(socket.SHUT_RD)
+        s.sendall(request)
+        if answered:
+            s.recv(10)
+        if ended:
+            s.shutdown(socket.SHUT_WR)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    s.close()
+for i in range(20):
+    leave(b"stats\n" * 500, answered=True)
+for i in range(20):
+    leave(b"stats\n" * 500, deaf=True)
+for i in range(20):
+    leave(b"connections\n" * 10)
+for i in range(20):
+    leave(b"close 1.1\nevents\n")
+for i in range(5):
+    leave(b"reload\nreload\nrestart\n")
+for i in range(5):
+    leave(b"reload\n", ended=True)'
+	wait_until 10 control_connections_are 0
+	run -0 ctl reload
+	run ! log_has 'SIGPIPE\|signal .*PIPE'
+}
+
+@test "fault 64: clients that are gone before they are accepted leave nothing" {
+	serve
+	askers "
+os.kill($SERVER, signal.SIGSTOP)
+try:
+    for i in range(32):
+        s = control()
+        s.sendall(b'stats\nevents\n')
+        s.close()
+finally:
+    os.kill($SERVER, signal.SIGCONT)"
+	wait_until 10 control_connections_are 0
+	run -0 ctl reload
+}
+
+@test "fault 64: one that vanishes while its reload waits for workers" {
+	serve
+	local i
+	for i in 1 2 3; do
+		askers '
+with control() as s:
+    s.sendall(b"restart\nping\n")
+with control() as s:
+    s.sendall(b"connections\n")'
+		run -0 ctl ping
+	done
+	wait_until 10 ctl health
+	run -0 ctl reload
+}
+
+@test "fault 64: answers to several waiting clients, one of which has left" {
+	serve
+	kill -STOP "$(worker_pid 1)"
+	askers '
+clients = [control() for i in range(10)]
+for s in clients:
+    s.sendall(b"connections\nconnections\nping\n")
+for s in clients[::2]:
+    s.close()
+for s in clients[1::2]:
+    s.shutdown(socket.SHUT_WR)
+for s in clients[1::2]:
+    got = remains(s)
+    assert got.count(b"\n.\n") == 3, got'
+	run kill -CONT "$(worker_pid 1)" "$(worker_pid 2)"
+	run -0 ctl health
 }
