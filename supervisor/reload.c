@@ -335,7 +335,8 @@ begin_resolving(void)
 		open_listeners(NULL);
 		return;
 	}
-	if (!resolver_start(&names, RESOLVE_TIMEOUT_MS, on_resolved)) {
+	if (!resolver_start(&names, &reload.next->daemon, RESOLVE_TIMEOUT_MS,
+		on_resolved)) {
 		int error = errno;
 		resolved_clear(&names);
 		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,

@@ -2,11 +2,14 @@
 /*
  * Name look-ups of the supervisor, done by a short-lived child that writes its
  * answers into a pipe and leaves. The child has nothing but that pipe and the
- * standard descriptors; the supervisor takes whole records of a fixed size
- * and uses their contents for bind(2) only.
+ * standard descriptors, and no rights of root. It reads from the network, so
+ * it is believed no more than a worker: the supervisor takes whole records of
+ * a fixed size, and of those only IP addresses, for bind(2).
  */
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/privileges.h"
 #include "supervisor/loop.h"
 #include "supervisor/resolver.h"
 
@@ -66,10 +70,32 @@ write_all(int fd, const void *data, size_t len)
 	return true;
 }
 
+/* As a worker, but for the root folder: names are in files. */
+static bool
+give_up_rights(const struct daemon_config *daemon, char *why, size_t why_size)
+{
+	const bool root = geteuid() == 0;
+	const struct privileges wanted = {
+		.user = !root		    ? ""
+		    : *daemon->user != '\0' ? daemon->user
+					    : "nobody",
+		.group = root ? daemon->group : "",
+		.chroot = "",
+	};
+
+	if (!privileges_drop(&wanted, why, why_size))
+		return false;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* Who hangs in a look-up does not outlive the one who asked. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return true;
+}
+
 static _Noreturn void
-child(int fd, const struct resolved *names)
+child(int fd, const struct resolved *names, const struct daemon_config *daemon)
 {
 	sigset_t none;
+	char refused[256] = "";
 
 	/* The answers go to descriptor 3; nothing else is left open. */
 	if (dup2(fd, 3) == -1)
@@ -77,10 +103,14 @@ child(int fd, const struct resolved *names)
 	closefrom(4);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	bool may = give_up_rights(daemon, refused, sizeof(refused));
 	for (size_t i = 0; i < names->n; i++) {
 		struct resolved_name answer = names->names[i];
-		answer.n = address_resolve(&answer.address, answer.endpoints,
-		    answer.why, sizeof(answer.why));
+		if (may)
+			answer.n = address_resolve(&answer.address,
+			    answer.endpoints, answer.why, sizeof(answer.why));
+		else
+			strlcpy(answer.why, refused, sizeof(answer.why));
 		if (!write_all(3, &answer, sizeof(answer)))
 			break;
 	}
@@ -124,17 +154,43 @@ on_timeout(void *arg)
 	finish("the name was not resolved in time");
 }
 
-/* The record comes from a child of our own, but is checked like any input. */
+/* Whatever else bind(2) would take, a path above all, is none. */
+static bool
+is_answer(const struct endpoint *endpoint, const struct address *address)
+{
+	const struct sockaddr_in *sin = (const void *)&endpoint->storage;
+	bool v6 = endpoint->storage.ss_family == AF_INET6;
+	socklen_t length =
+	    v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+
+	/* The port is at the same place in sockaddr_in6. */
+	return (v6 || endpoint->storage.ss_family == AF_INET) &&
+	    endpoint->length == length && ntohs(sin->sin_port) == address->port;
+}
+
+static void
+take_endpoints(struct resolved_name *name, const struct resolved_name *answer)
+{
+	name->n = 0;
+	for (size_t i = 0; i < answer->n && i < ADDRESS_MAX_ENDPOINTS; i++) {
+		if (is_answer(&answer->endpoints[i], &name->address))
+			name->endpoints[name->n++] = answer->endpoints[i];
+	}
+}
+
 static void
 take_answer(void)
 {
 	struct resolved_name *name = &lookup.names.names[lookup.n_answers++];
 	const struct resolved_name *answer = &lookup.partial;
 
-	name->n = answer->n <= ADDRESS_MAX_ENDPOINTS ? answer->n : 0;
-	memcpy(name->endpoints, answer->endpoints, sizeof(name->endpoints));
-	memcpy(name->why, answer->why, sizeof(name->why));
-	name->why[sizeof(name->why) - 1] = '\0';
+	take_endpoints(name, answer);
+	if (answer->n > 0)
+		strlcpy(
+		    name->why, "the answer is no address", sizeof(name->why));
+	else
+		log_escape(name->why, sizeof(name->why), answer->why,
+		    strnlen(answer->why, sizeof(answer->why)));
 	lookup.n_bytes = 0;
 }
 
@@ -147,7 +203,7 @@ on_answer(void *arg, uint32_t events)
 
 	(void)arg;
 	(void)events;
-	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+	if (n == -1 && errno == EINTR)
 		return;
 	if (n <= 0) {
 		finish("the look-up ended without an answer");
@@ -179,17 +235,18 @@ watch_child(int fd, pid_t pid, int64_t timeout_ms)
 }
 
 bool
-resolver_start(struct resolved *names, int64_t timeout_ms,
-    void (*done)(struct resolved *answers))
+resolver_start(struct resolved *names, const struct daemon_config *daemon,
+    int64_t timeout_ms, void (*done)(struct resolved *answers))
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == -1)
+	/* Read once whenever there is something, so it need not be
+	 * non-blocking; and the child may wait. */
+	if (pipe2(fds, O_CLOEXEC) == -1)
 		return false;
-	fcntl(fds[1], F_SETFL, 0);
 	pid_t pid = fork();
 	if (pid == 0)
-		child(fds[1], names);
+		child(fds[1], names, daemon);
 	int saved = errno;
 	close(fds[1]);
 	errno = saved;

@@ -7,10 +7,13 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "common/config.h"
 
 /*
  * Looks host names of listeners up in a child process, because getaddrinfo(3)
- * may block for longer than a supervisor may. One look-up at a time.
+ * may block for longer than a supervisor may, and because what answers it comes
+ * from the network: the child has the rights of a worker. One look-up at a
+ * time.
  */
 
 /* The answer for one address. */
@@ -33,13 +36,13 @@ void resolved_clear(struct resolved *resolved);
 
 /*
  * Asks for NAMES (addresses filled in, the array malloc'ed; resolver's from
- * now on). DONE is called from the loop with the answers, which it must
- * resolved_clear(), after TIMEOUT_MS at the latest: names without an answer
- * then say so. Returns false with errno when no child could be started; NAMES
- * are then still the caller's.
+ * now on) as the user of DAEMON. DONE is called from the loop with the answers,
+ * which it must resolved_clear(), after TIMEOUT_MS at the latest: names without
+ * an answer then say so. Returns false with errno when no child could be
+ * started; NAMES are then still the caller's.
  */
-bool resolver_start(struct resolved *names, int64_t timeout_ms,
-    void (*done)(struct resolved *answers));
+bool resolver_start(struct resolved *names, const struct daemon_config *daemon,
+    int64_t timeout_ms, void (*done)(struct resolved *answers));
 
 /* Forgets a look-up that is under way; DONE will not be called. */
 void resolver_cancel(void);

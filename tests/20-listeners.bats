@@ -107,6 +107,83 @@ asked_by_datagram() {
 	assert_equal "$(said_by "tcp:${output#tcp://}")" hello
 }
 
+# make_resolver LINES: a getaddrinfo(3) of ours in place of the C library's;
+# PRELOADED is how a command begins to have it.
+make_resolver() {
+	cat >"$DIR/resolver.c" <<-END
+		#include <sys/socket.h>
+		#include <sys/un.h>
+		#include <netinet/in.h>
+		#include <netdb.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <unistd.h>
+		int getaddrinfo(const char *name, const char *port,
+		    const struct addrinfo *hints, struct addrinfo **found)
+		{
+			static struct sockaddr_storage address;
+			struct addrinfo *info = calloc(1, sizeof(*info));
+			info->ai_addr = (struct sockaddr *)&address;
+			*found = info;
+			$1
+			return 0;
+		}
+		void freeaddrinfo(struct addrinfo *info) { free(info); }
+	END
+	cc -w -shared -fPIC -D_GNU_SOURCE -o "$DIR/resolver.so" "$DIR/resolver.c"
+	PRELOADED=(env LD_PRELOAD="$DIR/resolver.so"
+		ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0")
+}
+
+resolving_echo() {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://some.name:7
+	END
+}
+
+@test "a host name is looked up without the rights of root" {
+	make_resolver "
+		gid_t groups[64];
+		FILE *told = fopen(\"$DIR/told\", \"a\");
+		fprintf(told, \"%d %d %d %d\", getuid(), geteuid(), getgid(),
+		    getgroups(64, groups));
+		for (int fd = 4; fd < 64; fd++)
+			if (fd != fileno(told) && write(fd, NULL, 0) == 0)
+				fprintf(told, \" %d\", fd);
+		fclose(told);
+		return EAI_NONAME;"
+	install -m 0666 /dev/null "$DIR/told"
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}" "$DIR"
+	resolving_echo
+	run -1 timeout 10 "${PRELOADED[@]}" "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot resolve \"some.name\": Name or service"
+	run -0 cat "$DIR/told"
+	assert_output --regexp "^$(id -u nobody) $(id -u nobody) $(id -g nobody) [01]\$"
+}
+
+@test "an answer that is no address of that port is not listened on" {
+	resolving_echo
+	make_resolver "
+		struct sockaddr_un *sun = (void *)&address;
+		sun->sun_family = AF_UNIX;
+		strcpy(sun->sun_path, \"$DIR/evil\");
+		info->ai_addrlen = sizeof(*sun);"
+	run -1 timeout 10 "${PRELOADED[@]}" "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot resolve \"some.name\": the answer is no"
+	assert_not_exist "$DIR/evil"
+	make_resolver "
+		struct sockaddr_in *sin = (void *)&address;
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(22);
+		sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		info->ai_addrlen = sizeof(*sin);"
+	run -1 timeout 10 "${PRELOADED[@]}" "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot resolve \"some.name\": the answer is no"
+}
+
 @test "socket files have their mode, owner and group" {
 	write_config <<-END
 		[service open]

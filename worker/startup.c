@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/privileges.h"
 #include "worker/accept.h"
 #include "worker/connection.h"
 #include "worker/crash.h"
@@ -23,7 +24,6 @@
 #include "worker/leave.h"
 #include "worker/oom_score.h"
 #include "worker/orders.h"
-#include "worker/privileges.h"
 #include "worker/sandbox.h"
 #include "worker/service.h"
 #include "worker/startup.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef WORKER_PRIVILEGES_H
-#define WORKER_PRIVILEGES_H
+#ifndef COMMON_PRIVILEGES_H
+#define COMMON_PRIVILEGES_H
 
 #include <stdbool.h>
 #include <stddef.h>

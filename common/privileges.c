@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From root to the user that serves. Runs in each worker, early. Names are
- * looked up before chroot(2), while the files that tell them are there; after
- * it nothing of the old identity is left, and that is checked.
+ * From root to a user that has no rights here. Runs in each worker, early, and
+ * in the supervisor's resolver. Names are looked up before chroot(2), while the
+ * files that tell them are there; after it nothing of the old identity is left,
+ * and that is checked.
  */
 #include <sys/types.h>
 
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "worker/privileges.h"
+#include "common/privileges.h"
 
 #define GROUPS_MAX 1024
 
