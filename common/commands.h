@@ -23,7 +23,8 @@
 	X(events, "", READ, "print what happens until interrupted")            \
 	X(reload, "[plan]", CONTROL,                                           \
 	    "take up the changed file, or tell what that would change")        \
-	X(restart, "[POOL]", CONTROL, "replace workers by new ones, gently")   \
+	X(restart, "[POOL|POOL/N [now]]", CONTROL,                             \
+	    "replace workers, or one, by new ones, gently or at once")         \
 	X(drain, "", CONTROL, "report not ready, and go on serving")           \
 	X(resume, "", CONTROL, "report ready again")                           \
 	X(close, "ID", CONTROL, "close the connection with that ID")           \

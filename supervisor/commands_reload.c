@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/log.h"
 #include "supervisor/commands.h"
 #include "supervisor/plan.h"
 #include "supervisor/reload.h"
@@ -96,13 +97,47 @@ command_reload(struct control_connection *connection, int argc, char **argv)
 		control_error(connection, CONTROL_FAILED, "out of memory");
 }
 
+/* NAME is "POOL/N", as workers are named everywhere; it is cut in two. */
+static void
+replace_worker(struct control_connection *connection, char **argv, bool now)
+{
+	char *slash = strrchr(argv[1], '/'), worker[96];
+	const char *error = NULL;
+	long long slot = strtonum(slash + 1, 1, WORKERS_MAX, &error);
+
+	log_escape(worker, sizeof(worker), argv[1], strlen(argv[1]));
+	*slash = '\0';
+	struct pool *pool = commands_pool(connection, argv, 1);
+	if (pool == NULL)
+		return;
+	if (reload_active() || supervisor.state != SUPERVISOR_RUNNING)
+		control_error(connection, CONTROL_BUSY,
+		    "a start, reload or stop is under way");
+	else if (error != NULL || !pool_replace_worker(pool, (size_t)slot, now))
+		control_error(connection, CONTROL_ARGUMENT,
+		    "no worker \"%s\" serves; \"workers\" lists them", worker);
+	else
+		control_ok(connection, "worker %s %s, another takes its place",
+		    worker, now ? "leaves at once" : "finishes what it serves");
+}
+
 void
 command_restart(struct control_connection *connection, int argc, char **argv)
 {
 	struct pool *pool = NULL;
+	bool one = argc > 1 && strchr(argv[1], '/') != NULL;
+	bool now = argc == 3 && strcmp(argv[2], "now") == 0;
 
-	if (!commands_at_most(connection, argc, argv, 1))
+	if (!commands_at_most(connection, argc, argv, one ? 2 : 1))
 		return;
+	if (argc == 3 && !now) {
+		commands_bad_word(connection, argv, 2);
+		return;
+	}
+	if (one) {
+		replace_worker(connection, argv, now);
+		return;
+	}
 	if (argc > 1 && (pool = commands_pool(connection, argv, 1)) == NULL)
 		return;
 	control_defer(connection, forget_reload);

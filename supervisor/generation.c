@@ -234,18 +234,37 @@ start_in_free_slot(struct generation *generation)
 }
 
 static void
-retire_last(struct generation *generation, int64_t drain_timeout_ms)
+retire(struct worker_handle *worker, int64_t drain_timeout_ms)
 {
 	static const uint8_t none[1];
 
+	worker_handle_drain(worker, drain_timeout_ms, none, sizeof(none));
+}
+
+static void
+retire_last(struct generation *generation, int64_t drain_timeout_ms)
+{
 	for (size_t i = generation->n_slots; i > 0; i--) {
 		struct worker_handle *worker = &generation->workers[i - 1];
 		if (!counts(worker))
 			continue;
-		worker_handle_drain(
-		    worker, drain_timeout_ms, none, sizeof(none));
+		retire(worker, drain_timeout_ms);
 		return;
 	}
+}
+
+bool
+generation_retire(
+    struct generation *generation, size_t slot, int64_t drain_timeout_ms)
+{
+	if (slot == 0 || slot > generation->n_slots ||
+	    !counts(&generation->workers[slot - 1]))
+		return false;
+	if (drain_timeout_ms == 0)
+		worker_handle_quit(&generation->workers[slot - 1]);
+	else
+		retire(&generation->workers[slot - 1], drain_timeout_ms);
+	return true;
 }
 
 /* Shares of limits and the mean of siblings depend on how many there are. */

@@ -63,6 +63,11 @@ void generation_adopt(struct generation *generation, struct config *config,
 void
 generation_reconcile(struct generation *generation, int64_t drain_timeout_ms);
 
+/* Lets the worker in SLOT (from 1) finish, within DRAIN_TIMEOUT_MS (0: it
+ * leaves at once). False when none that is wanted is there. */
+bool generation_retire(
+    struct generation *generation, size_t slot, int64_t drain_timeout_ms);
+
 /* Lets all workers finish. Queues of listeners that are not in KEPT (NULL:
  * of all) are emptied by them. Its listeners are given up. */
 void generation_drain(struct generation *generation, int64_t timeout_ms,

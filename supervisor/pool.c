@@ -195,6 +195,17 @@ pool_resize(struct pool *pool, size_t n_workers)
 	pool_reconcile(pool);
 }
 
+bool
+pool_replace_worker(struct pool *pool, size_t slot, bool now)
+{
+	if (pool->serving == NULL ||
+	    !generation_retire(
+		pool->serving, slot, now ? 0 : drain_timeout_ms()))
+		return false;
+	pool_reconcile(pool);
+	return true;
+}
+
 size_t
 pool_count(const struct pool *pool, enum worker_state state)
 {

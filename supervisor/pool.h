@@ -97,6 +97,10 @@ void pool_reconcile(struct pool *pool);
 /* Sets how many are wanted, and reconciles. */
 void pool_resize(struct pool *pool, size_t n_workers);
 
+/* Puts another worker in the place of that in SLOT, which finishes what it
+ * serves first, or leaves at once when NOW. False when none serves there. */
+bool pool_replace_worker(struct pool *pool, size_t slot, bool now);
+
 enum pool_state pool_state(const struct pool *pool);
 size_t pool_count(const struct pool *pool, enum worker_state state);
 bool pool_has_workers(const struct pool *pool); /* any, draining too */

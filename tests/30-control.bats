@@ -141,6 +141,54 @@ as_nobody() {
 	assert_output $'ERROR argument there is no pool "nonsense"\n.'
 }
 
+@test "control: restart replaces one worker, which finishes what it serves" {
+	write_echo_config
+	start_server
+	local fd old other serving
+	hold fd "$(port echo)"
+	echoes "$fd"
+	serving=$(ctl_json workers | jq -r '.[] | select(.connections == 1) |
+		.worker')
+	old=$(slot_pid "${serving#*/}")
+	other=$(worker_pids | grep -vx "$old")
+	run -0 ask "restart $serving"
+	assert_output "OK worker $serving finishes what it serves, another takes \
+its place"$'\n.'
+	wait_until 5 ready_workers_are 2
+	run -0 worker_pids
+	assert_line "$other"
+	refute_line "$old"
+	echoes "$fd"
+	release "$fd"
+	wait_gone "$old"
+}
+
+@test "control: restart now of one worker closes its connections" {
+	write_echo_config "" "workers = 1"
+	start_server
+	local fd old
+	hold fd "$(port echo)"
+	echoes "$fd"
+	old=$(slot_pid 1)
+	run -0 ask "restart default/1 now"
+	assert_output --partial "OK worker default/1 leaves at once"
+	wait_gone "$old"
+	run ! echoes "$fd"
+	release "$fd"
+	wait_until 5 ready_workers_are 1
+	for word in default/1 default/77 default/0 default/x default/; do
+		run -0 ask "restart $word"
+		assert_output "ERROR argument no worker \"$word\" serves; \
+\"workers\" lists them"$'\n.'
+	done
+	run -0 ask "restart nobody/1"
+	assert_output --partial 'ERROR argument there is no pool "nobody"'
+	run -0 ask "restart default/2 soon"
+	assert_output --partial 'ERROR argument '
+	run -0 ask "restart default now"
+	assert_output --partial 'ERROR argument '
+}
+
 @test "control: reload answers when it is decided; plan only tells" {
 	write_echo_config "" "workers = 2"
 	start_server
@@ -224,7 +272,7 @@ as_nobody() {
 	local command
 	for command in "help a b" "ping a" "version a" "status a" "health a" \
 		"stats a b" "listeners a" "workers a b c" "connections a b" \
-		"config a" "events a" "reload a b" "restart a b" "drain a" \
+		"config a" "events a" "reload a b" "restart a b c" "drain a" \
 		"resume a" "close" "close a b" "log a b" "stop a b"; do
 		run -0 ask "$command"
 		assert_line --index 0 --partial "ERROR argument usage: ${command%% *}"
