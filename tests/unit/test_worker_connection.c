@@ -183,9 +183,9 @@ open_connection(void)
 	const struct sockaddr peer = { .sa_family = AF_UNIX };
 	int ends[2];
 
-	assert_return_code(socketpair(AF_UNIX,
-			       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-			       ends),
+	assert_return_code(
+	    socketpair(
+		AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
 	    errno);
 	connection_open(&listener, ends[1], &peer, sizeof(sa_family_t));
 	connection_settle_all(&worker);
@@ -284,8 +284,7 @@ do_all(struct pf_connection *c)
 	assert_non_null(pf_state(c));
 	assert_int_equal(pf_peer(c, &peer), sizeof(sa_family_t));
 	assert_string_equal(pf_peer_text(c, text, sizeof(text)), "unnamed");
-	assert_string_equal(
-	    pf_service_name(pf_connection_service(c)), "odd");
+	assert_string_equal(pf_service_name(pf_connection_service(c)), "odd");
 }
 
 static void
