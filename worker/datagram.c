@@ -321,8 +321,9 @@ datagram_reply(struct pf_datagram *datagram, const void *data, size_t len)
 {
 	struct listener *listener = datagram->listener;
 	struct pf_service *service = listener->service;
-	uintptr_t begin = (uintptr_t)datagram->buffer, at = (uintptr_t)data;
-	bool lasting = at >= begin && at + len <= begin + BUFFER_SIZE;
+	uintptr_t at = (uintptr_t)data;
+	size_t offset = at - (uintptr_t)datagram->buffer; /* huge: elsewhere */
+	bool lasting = offset < BUFFER_SIZE && len <= BUFFER_SIZE - offset;
 
 	if (is_unnamed(datagram->header)) {
 		counter_add(&service->counters->dropped_source, 1);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The calls of preforkd.h: what a handler may do, each a few lines onto the
- * module that does it. Handlers are called between two beats of the loop, so
- * none of these may call back into one.
+ * module that does it. They are made from within callbacks, so none of them may
+ * call back or free a connection: what they change takes effect at the end of
+ * the turn.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,9 +115,11 @@ pf_datagram_peer(
 
 	memset(peer, 0, sizeof(*peer));
 	memcpy(peer, sa, length);
-	if (length == 0)
-		peer->ss_family = AF_UNIX;
-	return length;
+	if (length >= sizeof(sa->sa_family))
+		return length;
+	/* recvmsg(2) leaves an unnamed Unix peer out altogether. */
+	peer->ss_family = AF_UNIX;
+	return sizeof(sa->sa_family);
 }
 
 char *
@@ -126,8 +129,6 @@ pf_datagram_peer_text(
 	struct sockaddr_storage peer;
 	socklen_t length = pf_datagram_peer(datagram, &peer);
 
-	if (length < sizeof(sa_family_t))
-		length = sizeof(sa_family_t);
 	return endpoint_format((struct sockaddr *)&peer, length, buf, size);
 }
 
@@ -172,6 +173,13 @@ pf_count_messages(struct pf_connection *c, uint64_t n)
 	counter_add(&connection_service(c)->counters->messages, n);
 }
 
+/* The levels of both are the same, in the same order. */
+static bool
+is_logged(enum pf_log_level level)
+{
+	return (int)level >= (int)log_get_level();
+}
+
 static void
 write_log(enum pf_log_level level, const char *line)
 {
@@ -199,6 +207,8 @@ pf_log(
 	char line[LOG_TEXT_MAX + ADDRESS_TEXT_MAX + 128];
 	va_list ap;
 
+	if (!is_logged(level))
+		return;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
@@ -215,6 +225,8 @@ pf_service_log(struct pf_service *service, enum pf_log_level level,
 	char text[LOG_TEXT_MAX], line[LOG_TEXT_MAX + 128];
 	va_list ap;
 
+	if (!is_logged(level))
+		return;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
