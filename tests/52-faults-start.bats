@@ -409,15 +409,21 @@ holders_of() {
 # --- addresses that somebody else has ----------------------------------------
 
 # occupy TYPE [OPTION...]: somebody has a port of 127.0.0.1, OCCUPIED, with
-# these options of its socket, until end_background.
+# these options of its socket, until end_background. It is none that clients
+# get, or one of another test might have it when it is free again.
 occupy() {
 	rm -f "$DIR/occupied"
 	background python3 -c '
-import os, socket, sys, time
+import os, random, socket, sys, time
 s = socket.socket(type=getattr(socket, "SOCK_" + sys.argv[2]))
 for option in sys.argv[3:]:
     s.setsockopt(socket.SOL_SOCKET, getattr(socket, option), 1)
-s.bind(("127.0.0.1", 0))
+for i in range(100):
+    try:
+        s.bind(("127.0.0.1", random.randint(20000, 30000)))
+        break
+    except OSError:
+        pass
 if sys.argv[2] == "STREAM":
     s.listen()
 with open(sys.argv[1] + ".new", "w") as file:
@@ -703,10 +709,13 @@ no_worker_drains() {
 @test "fault 44: an address that one of its own still has is in use, too" {
 	LOG_ERRORS='cannot listen on|reload failed'
 	write_echo_config
+	local own
+	occupy STREAM # a port that is to be had, and kept
+	own=$OCCUPIED
+	end_background
+	set_setting listen "tcp://127.0.0.1:$own"
 	start_watched
 	hold_client
-	local own
-	own=$(port echo)
 	sed -i "s|^listen = .*|listen = tcp://*:$own|" "$CONFIG"
 	refuses_reload 1 "cannot listen on \"0.0.0.0:$own\": address already in use"
 	# It goes in two steps.
