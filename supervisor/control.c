@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The control socket: who gets a connection. Supervisor only; it owns the
- * listening socket and its file. Nothing here waits, and no flood of clients
- * keeps the operator out.
+ * listening socket and its file. Nothing here waits after the start, and no
+ * flood of clients keeps the operator out.
  */
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -24,6 +27,7 @@
 #define BACKLOG		32
 #define ACCEPT_PAUSE_MS 100 /* without descriptors */
 #define ACCEPTS_A_TURN	16
+#define LOCK_TRIES	100 /* of 10 ms */
 
 static struct {
 	int fd;
@@ -131,6 +135,27 @@ make_folder(const char *path)
 	(void)!mkdir(dirname(copy), 0755);
 }
 
+/* Between bind(2) and listen(2) a new socket looks stale to a daemon that
+ * starts in the same moment. The lock goes with the descriptor; whoever else
+ * keeps it for long does not keep us from starting. -1: none. */
+static int
+lock_folder(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+	char copy[sizeof(control.file.path)];
+
+	strlcpy(copy, path, sizeof(copy));
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
 /* NULL when all went well; else what failed, with errno. */
 static const char *
 open_socket(const struct daemon_config *daemon)
@@ -145,7 +170,6 @@ open_socket(const struct daemon_config *daemon)
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (control.fd == -1)
 		return "open";
-	make_folder(daemon->control);
 	if (socket_file_bind(
 		&control.file, control.fd, daemon->control, &access) == -1)
 		return "bind";
@@ -162,14 +186,19 @@ control_open(const struct daemon_config *daemon, char *why, size_t why_size)
 {
 	if (daemon->control[0] == '\0')
 		return true;
+	make_folder(daemon->control);
+	int lock_fd = lock_folder(daemon->control);
 	const char *failed = open_socket(daemon);
+	int error = errno;
+	if (lock_fd != -1)
+		close(lock_fd);
 	if (failed == NULL)
 		return true;
-	bool taken = errno == EADDRINUSE && strcmp(failed, "bind") == 0;
+	bool taken = error == EADDRINUSE && strcmp(failed, "bind") == 0;
 	snprintf(why, why_size, "cannot %s the control socket \"%s\": %s",
 	    failed, daemon->control,
 	    taken ? "a daemon answers there, or it is not a socket"
-		  : strerror(errno));
+		  : strerror(error));
 	control_close();
 	return false;
 }

@@ -595,6 +595,28 @@ there()"
 	done
 }
 
+is_locked() {
+	! flock --nonblock "$1" true
+}
+
+@test "fault 63: of two that start at once over a stale socket one gets it" {
+	stale "$SOCKET" STREAM
+	write_echo_config
+	without_leak_check
+	# Between bind(2) and listen(2) nobody answers on it.
+	launch_server strace -D -qq -o /dev/null -e trace=listen \
+		-e inject=listen:delay_enter=300000:when=1
+	wait_until 10 grep -qF " $SOCKET" /proc/net/unix
+	fails_to_start
+	wait_until 10 ctl health
+	assert_equal "$(ctl_json status | jq .pid)" "$SERVER"
+	# It does not wait for ever for a folder that somebody has locked.
+	stop_server
+	background flock -o "$DIR" sleep 30
+	wait_until 5 is_locked "$DIR"
+	start_watched
+}
+
 # Stops it without a look at $SOCKET, which is somebody else's.
 end_server() {
 	local status=0 pid workers
