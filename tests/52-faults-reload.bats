@@ -386,30 +386,120 @@ assert_nothing_was_taken_up() {
 
 # --- reloads at the worst moments --------------------------------------------
 
-@test "fault 51: a storm of HUPs is coalesced, and the server serves on" {
-	write_two_pools
+# A daemon that has reloaded before: what it keeps for the next time is no leak.
+start_warm() {
 	start_watched
+	touch_workers
+	run -0 ctl reload
+	wait_until 8 no_worker_drains
+	take_baseline
+}
+
+# hup_storm SECONDS: 200 HUPs a second, and how many there were. Meanwhile the
+# file changes ten times a second, so that the workers are to be new, each time
+# whole: N_CHANGES in the file "changes".
+hup_storm() {
+	timeout 40 python3 - "$SERVER" "$CONFIG" "$1" "$DIR/changes" <<-'END'
+		import os, re, signal, sys, time
+		pid, config, seconds, changes = sys.argv[1:]
+		with open(config) as file:
+		    text = file.read()
+		start = time.monotonic()
+		sent = changed = 0
+		while time.monotonic() - start < float(seconds):
+		    if (time.monotonic() - start) * 10 >= changed:
+		        changed += 1
+		        value = ("yes", "no")[changed % 2]
+		        with open(config + ".new", "w") as file:
+		            file.write(re.sub("nodelay = .*", "nodelay = " + value, text))
+		        os.rename(config + ".new", config)
+		    os.kill(int(pid), signal.SIGHUP)
+		    sent += 1
+		    time.sleep(max(0, start + sent / 200 - time.monotonic()))
+		with open(changes, "w") as file:
+		    print(changed, file=file)
+		print(sent)
+	END
+}
+
+@test "fault 51: of 600 HUPs in 3 seconds no client notices anything" {
+	write_two_pools
+	set_setting drain_timeout 1s
+	start_warm
+	local fd second sent changes reloads
+	second=$(worker_pids second)
+	hold fd "$(port echo)"
+	echoes "$fd"
 	start_load "$(port echo)"
-	local i
-	for ((i = 0; i < 200; i++)); do
-		((i % 20)) || touch_workers
-		kill -HUP "$SERVER"
-	done
+	sent=$(hup_storm 3)
+	# The same command door is open.
 	run -0 ctl reload
 	run -0 end_load
-	assert_output --partial "refused=0 unanswered=0 broken=0"
-	# Each took the file up as it was; none made more than there was.
-	assert [ "$(ctl_json status | jq '.pools[0].generation')" -le 12 ]
+	assert_output --regexp '^good=[1-9][0-9]+ refused=0 unanswered=0 broken=0$'
+	assert [ "$sent" -ge 300 ]
+	# What came while a reload was under way is one more, not many.
+	reloads=$(status_of reloads)
+	assert [ "$reloads" -ge 1 ]
+	assert [ "$reloads" -le "$sent" ]
 	assert_equal "$(status_of failed_reloads)" 0
+	# There is a generation for a change at most, and none for a HUP alone.
+	changes=$(cat "$DIR/changes")
+	assert [ "$(status_of 'pools[0].generation')" -le $((changes + 2)) ]
+	assert [ "$(status_of 'pools[0].generation')" -ge 3 ]
+	assert_equal "$(worker_pids second)" "$second"
+	# The long connection was cut after its time, no old one is left.
+	run -0 timeout 5 cat <&"$fd"
+	release "$fd"
+	wait_until 5 no_worker_drains
+}
+
+# A connection that stays with each of the generations.
+@test "fault 51: old generations do not outlive drain_timeout, however many" {
+	write_two_pools
+	set_setting drain_timeout 2s
+	start_warm
+	local fd i
+	for i in 2 3 4 5; do
+		hold fd "$(port echo)"
+		echoes "$fd"
+		touch_workers
+		run -0 ctl reload
+	done
+	# Each is there, with its number, and only those that still serve.
+	run -0 jq -r '.[] | select(.role == "draining" and .connections == 1) |
+		.generation' <(ctl_json workers)
+	assert_equal "$(sort -n <<<"$output")" "$(seq 2 5)"
+	assert_equal "$(status_of 'pools[0].generation')" 6
 	wait_until 8 no_worker_drains
-	assert_equal "$(descendants "$SERVER" | wc -l)" 3
+	assert_equal "$(counter echo closed_drain)" 4
+	run ! log_has 'killed'
+}
+
+@test "fault 51: an old worker that does not go is killed, in each of them" {
+	LOG_ERRORS='still there after its time to drain'
+	write_two_pools
+	set_setting drain_timeout 300ms
+	start_watched
+	local i stuck=() pid
+	for i in 1 2 3; do
+		stuck+=("$(worker_pid 1)")
+		kill -STOP "${stuck[-1]}"
+		touch_workers
+		run -0 ctl reload
+	done
+	is_served
+	for pid in "${stuck[@]}"; do
+		wait_gone "$pid" 8
+		log_has "(pid $pid) killed: still there after its time to drain"
+	done
+	wait_until 5 no_worker_drains
 }
 
 @test "fault 52: a long connection drains until drain_timeout, visibly" {
 	write_two_pools
 	set_setting drain_timeout 1s
 	start_watched
-	local fd old
+	local fd old id
 	hold fd "$(port echo)"
 	echoes "$fd"
 	old=$(ctl_json workers | jq '.[] | select(.connections == 1) | .pid')
@@ -417,18 +507,271 @@ assert_nothing_was_taken_up() {
 	run -0 ctl reload
 	echoes "$fd"
 	ctl_json workers >"$DIR/workers"
-	run -0 jq -r ".[] | select(.pid == $old) | .state, .role" "$DIR/workers"
-	assert_output $'draining\ndraining'
+	run -0 jq -r ".[] | select(.pid == $old) | .state, .role, .generation" \
+		"$DIR/workers"
+	assert_output $'draining\ndraining\n1'
+	assert_equal "$(status_of 'pools[0] | .draining, .connections')" $'1\n1'
+	assert_equal "$(counter echo active)" 1
+	run -0 jq -r '.[].worker' <(ctl_json connections echo)
+	assert_output --regexp '^default/[12]'
 	wait_until 5 has_title "$old" draining
+	# Who comes now is not its client.
+	is_served
 	run -0 timeout 5 cat <&"$fd"
 	assert_output ""
+	release "$fd"
 	wait_gone "$old" 3
 	wait_until 3 no_worker_drains
 	run ! log_has "(pid $old) killed"
+	assert_equal "$(counter echo closed_drain)" 1
+	assert_equal "$(counter echo active)" 0
+}
+
+@test "fault 52: an old worker goes with its last connection, not later" {
+	write_two_pools
+	set_setting drain_timeout 30s
+	start_watched
+	local fd old pid
+	hold fd "$(port echo)"
+	echoes "$fd"
+	old=$(ctl_json workers | jq '.[] | select(.connections == 1) | .pid')
+	pid=$(worker_pids | grep -vx "$old")
+	touch_workers
+	run -0 ctl reload
+	# Its sibling has nothing to wait for.
+	wait_gone "$pid" 5
+	kill -0 "$old"
+	# It finishes what it has begun, also beside a second new generation.
+	touch_workers
+	run -0 ctl reload
+	echoes "$fd"
+	kill -0 "$old"
+	release "$fd"
+	wait_gone "$old" 5
+	assert_equal "$(counter echo closed_drain)" 0
 }
 
 has_title() {
 	tr '\0' ' ' <"/proc/$1/cmdline" | grep -q "$2"
+}
+
+# --- reloads while workers crash, and while the daemon stops -----------------
+
+# begin_reload: it waits for new workers that are stopped before they are ready;
+# the old ones are OLD, the new ones NEW. end_reload STATUS TEXT: its answer.
+begin_reload() {
+	local pid
+	without_leak_check
+	mapfile -t OLD < <(worker_pids)
+	touch_workers
+	stop_new_workers
+	timeout 20 "$PREFORKCTL" -s "$SOCKET" reload >"$DIR/answer" 2>&1 \
+		3>&- 4>&- &
+	ASKING=$!
+	wait_until 10 new_workers_are_stopped
+	mapfile -t NEW < <(new_workers)
+	end_background
+	wait_until 10 is_not_traced "$SERVER"
+	for pid in "${NEW[@]}"; do
+		wait_until 10 is_not_traced "$pid"
+	done
+}
+
+new_workers() {
+	ctl_json workers default | jq -r \
+		'.[] | select(.role == "starting") | .pid'
+}
+
+new_workers_are_stopped() {
+	local pid
+	[ "$(new_workers | wc -l)" = 2 ] || return 1
+	for pid in $(new_workers); do
+		is_stopped "$pid" || return 1
+	done
+}
+
+end_reload() {
+	local ended=0
+	wait "$ASKING" || ended=$?
+	run -0 cat "$DIR/answer"
+	assert_output --partial "$2"
+	assert_equal "$ended" "$1"
+}
+
+@test "fault 53: an old worker that crashes meanwhile is replaced, then renewed" {
+	write_two_pools
+	start_watched
+	begin_reload
+	kill -KILL "${OLD[0]}"
+	wait_until 5 log_has "(pid ${OLD[0]}) killed by signal 9"
+	# Nobody waits for the reload.
+	wait_until 5 ready_workers_are 2
+	is_served
+	kill -CONT "${NEW[@]}"
+	end_reload 0 'reload done'
+	assert_equal "$(worker_pids)" "$(printf '%s\n' "${NEW[@]}")"
+	wait_until 8 no_worker_drains
+	is_served
+}
+
+@test "fault 53: all old workers at once, and no client is refused" {
+	write_two_pools
+	start_watched
+	begin_reload
+	start_load "$(port echo)"
+	wait_until 10 has_served_some
+	kill -KILL "${OLD[@]}"
+	wait_until 5 ready_workers_are 2
+	kill -CONT "${NEW[@]}"
+	end_reload 0 'reload done'
+	run -0 end_load
+	assert_output --partial "refused=0"
+	wait_until 8 no_worker_drains
+}
+
+has_served_some() {
+	[ "$(counter echo accepted)" -gt 50 ]
+}
+
+@test "fault 53: a new worker that dies before it is ready fails the reload" {
+	LOG_ERRORS='reload failed'
+	write_two_pools
+	start_watched
+	remember
+	begin_reload
+	kill -KILL "${NEW[1]}"
+	end_reload 1 "did not start: worker default/2 (pid ${NEW[1]}) killed by signal 9 (KILL)"
+	wait_gone "${NEW[0]}" 5
+	wait_until 5 no_worker_drains
+	assert_nothing_changed
+	log_has 'reload failed: worker default/2 did not start'
+	# The next one is not the worse for it.
+	run -0 ctl reload
+	wait_until 8 no_worker_drains
+	is_served
+}
+
+@test "fault 53: so does one that was ready, when others are not" {
+	LOG_ERRORS='reload failed'
+	write_two_pools
+	start_watched
+	remember
+	begin_reload
+	kill -CONT "${NEW[0]}"
+	wait_until 5 log_has "(pid ${NEW[0]}) ready"
+	kill -KILL "${NEW[0]}"
+	end_reload 1 "(pid ${NEW[0]}) killed by signal 9 (KILL)"
+	wait_gone "${NEW[1]}" 5
+	wait_until 5 no_worker_drains
+	assert_nothing_changed
+	run -0 ctl reload
+	wait_until 8 no_worker_drains
+}
+
+@test "fault 53: an old worker that crashes while it drains is not replaced" {
+	write_two_pools
+	start_watched
+	local fd old
+	hold fd "$(port echo)"
+	echoes "$fd"
+	old=$(ctl_json workers | jq '.[] | select(.connections == 1) | .pid')
+	touch_workers
+	run -0 ctl reload
+	kill -KILL "$old"
+	wait_until 5 log_has "(pid $old) killed by signal 9 .* 1 connections lost"
+	release "$fd"
+	wait_until 5 no_worker_drains
+	ready_workers_are 2
+	run -0 ctl health
+}
+
+@test "fault 53: a pool in back-off takes up what mends it, without orphans" {
+	write_two_pools
+	start_watched
+	local i pid
+	for i in 1 2 3 4 5; do
+		wait_until 5 slot_is_ready 1
+		pid=$(slot_pid 1)
+		kill -KILL "$pid"
+		wait_until 5 log_has "(pid $pid) killed"
+	done
+	log_has 'default/1 starts again in 800 ms'
+	touch_workers
+	run -0 ctl reload
+	run -0 ctl health
+	wait_until 8 no_worker_drains
+	# The old slot's time comes after 800 ms, and nothing comes of it.
+	sleep 1
+	assert_equal "$(n_processes)" "$BASELINE_PROCESSES"
+}
+
+# Every worker that the log knows of.
+assert_all_are_gone() {
+	local pid pids
+	pids=$(sed -n 's/.*: worker .* (pid \([0-9]*\)) started$/\1/p' "$LOG")
+	assert [ -n "$pids" ]
+	for pid in $pids; do
+		assert is_gone "$pid"
+	done
+}
+
+@test "fault 53: TERM that comes with HUP wins" {
+	local i fd
+	write_two_pools
+	set_setting drain_timeout 2s
+	for i in 1 2 3; do
+		start_server
+		mapfile -t WORKERS < <(descendants "$SERVER")
+		hold fd "$(port echo)"
+		echoes "$fd"
+		touch_workers
+		# Both are there when it looks.
+		kill -STOP "$SERVER"
+		if ((i % 2)); then
+			kill -HUP "$SERVER"
+			kill -TERM "$SERVER"
+		else
+			kill -TERM "$SERVER"
+			kill -HUP "$SERVER"
+		fi
+		kill -CONT "$SERVER"
+		wait_until 5 log_has 'no longer accepting'
+		echoes "$fd"
+		release "$fd"
+		assert_stops_within 5
+		assert_all_are_gone
+		: >"$LOG"
+	done
+}
+
+@test "fault 53: nothing is taken up, or started, while it stops" {
+	write_two_pools
+	set_setting drain_timeout 10s
+	start_server
+	local fd pid
+	mapfile -t WORKERS < <(descendants "$SERVER")
+	hold fd "$(port echo)"
+	echoes "$fd"
+	pid=$(ctl_json workers | jq '.[] | select(.connections == 1) | .pid')
+	touch_workers
+	kill -TERM "$SERVER"
+	wait_until 5 log_has 'no longer accepting'
+	kill -HUP "$SERVER"
+	run -1 ctl reload
+	assert_output --partial 'the daemon is stopping'
+	run -1 ctl restart
+	wait_until 5 processes_are 1
+	echoes "$fd"
+	# Nor is who crashes replaced.
+	kill -KILL "$pid"
+	release "$fd"
+	assert_stops_within 5
+	assert_all_are_gone
+	run ! log_has 'reload begins'
+}
+
+processes_are() {
+	[ "$(n_processes)" = "$1" ]
 }
 
 # --- generations that cannot start -------------------------------------------
@@ -491,4 +834,35 @@ pools_are() {
 	end_background
 	wait_until 5 no_worker_drains
 	assert_nothing_changed
+}
+
+@test "fault 54: whatever a new worker may not do, the reason is told" {
+	LOG_ERRORS='worker default/.: cannot|reload failed'
+	without_leak_check
+	write_two_pools
+	start_watched
+	remember
+	local row call failed=0
+	touch_workers
+	# What fails only in the worker, and how that is told.
+	for row in 'setresuid:error=EAGAIN|cannot become user "nobody": Resource temporarily unavailable' \
+		'setresgid:error=EPERM|cannot take group of "nobody": Operation not permitted' \
+		'setgroups:error=EPERM|cannot take groups of "nobody": Operation not permitted' \
+		'epoll_create1:error=EMFILE|cannot set up the event loop: Too many open files'; do
+		call=${row%%|*}
+		background strace -f -qq -o /dev/null -p "$SERVER" \
+			-e inject="$call"
+		wait_until 10 is_traced "$SERVER"
+		run -1 ctl reload
+		assert_output --partial 'did not start: '
+		assert_output --partial "${row#*|}"
+		failed=$((failed + 1))
+		end_background
+		wait_until 10 is_not_traced "$SERVER"
+		assert_equal "$(status_of failed_reloads)" "$failed"
+		wait_until 5 no_worker_drains
+		assert_nothing_changed
+	done
+	run -0 ctl reload
+	wait_until 8 no_worker_drains
 }
