@@ -225,6 +225,13 @@ costs_the_connection() {
 	assert_equal "$(worker_pid 1)" "$worker"
 }
 
+@test "fault 27: accept fails for everybody, again and again: clients wait, nothing spins" {
+	serve
+	accept_pauses_for EPERM
+	accept_pauses_for ECONNABORTED
+	assert_equal "$(n_log_lines 'cannot accept, pausing for 100 ms')" 1
+}
+
 @test "fault 27: send and recv that are interrupted, or too early, are made again" {
 	serve
 	local error call client

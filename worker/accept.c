@@ -30,6 +30,7 @@
 #define STAND_BACK_MS 2	    /* long enough for an idle sibling to come */
 #define QUEUE_MAX     65536 /* no backlog is longer */
 #define PAUSE_MS      100   /* when descriptors or memory have run out */
+#define FAILURES_MAX  8	    /* harmless ones in a row: will they ever end? */
 
 static bool
 is_stream(const struct listener *listener)
@@ -107,13 +108,13 @@ come_back(struct timer *timer, void *arg)
 	accepting->review = true;
 }
 
-/* What accept(2) says when nothing is wrong here: the client has gone, or a
- * sibling was faster. */
+/* What accept(2) says when nothing is wrong here: it passes on what is wrong
+ * with the client, or its network, and wants to be called again. */
 static bool
 is_transient(int error)
 {
-	static const int errors[] = { EAGAIN, EINTR, ECONNABORTED, EPROTO,
-		EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+	static const int errors[] = { EINTR, ECONNABORTED, EPROTO, EPERM,
+		ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
 		EOPNOTSUPP, ENETUNREACH, ECONNRESET, ETIMEDOUT };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
@@ -123,13 +124,19 @@ is_transient(int error)
 	return false;
 }
 
+/* A harmless failure takes the client along. One that comes again and again
+ * does not (a security module forbids), and would keep this worker busy. */
 static void
 failed(struct listener *listener, int error)
 {
 	struct worker *worker = listener->worker;
 
-	if (is_transient(error))
+	if (error == EAGAIN)
 		return;
+	if (is_transient(error) &&
+	    ++worker->accepting.n_failures < FAILURES_MAX)
+		return;
+	worker->accepting.n_failures = 0;
 	counter_add(&worker->slot->worker.accept_errors, 1);
 	accept_pause(worker, NULL, error);
 }
@@ -177,7 +184,7 @@ look_at_limits(struct listener *listener)
 	listener->worker->accepting.review = true;
 }
 
-/* Returns false when there was nothing to take. */
+/* Returns false when there was nothing to take: a sibling was faster. */
 static bool
 take_one(struct listener *listener)
 {
@@ -188,9 +195,11 @@ take_one(struct listener *listener)
 	int fd = accept4(listener->fd, (struct sockaddr *)&peer, &length,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1) {
-		failed(listener, errno);
-		return errno != EAGAIN;
+		int error = errno;
+		failed(listener, error);
+		return error != EAGAIN;
 	}
+	listener->worker->accepting.n_failures = 0;
 	connection_open(listener, fd, (struct sockaddr *)&peer, length);
 	look_at_limits(listener);
 	return true;

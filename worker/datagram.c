@@ -274,7 +274,8 @@ receive(struct listener *listener)
 
 	prepare(all, listener->given->family != AF_UNIX);
 	int n = recvmmsg(listener->fd, all->headers, BATCH, MSG_DONTWAIT, NULL);
-	if (n == -1 && (errno == ENOBUFS || errno == ENOMEM || errno == ENFILE))
+	/* Whatever it is, it may well be so again at once. */
+	if (n == -1 && errno != EAGAIN && errno != EINTR)
 		accept_pause(listener->worker, listener, errno);
 	/* A failed call may have changed the first. */
 	all->n_used = n > 0 ? (size_t)n : 1;

@@ -86,6 +86,7 @@ struct accepting {
 	bool limited;	/* a limit keeps a listener waiting for an end */
 	bool poll_once; /* just came back: is anything still queued? */
 	bool came_back; /* this turn answers that */
+	unsigned n_failures; /* of accept(2), harmless ones, in a row */
 	struct gate gate;
 	struct timer_list back;	  /* end of standing back */
 	struct timer_list resume; /* end of a pause */
