@@ -59,9 +59,11 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 # --- flags -------------------------------------------------------------------
 
 PKG_CONFIG ?= pkg-config
-pkg_cflags := $(shell $(PKG_CONFIG) --cflags libbsd-overlay inih jansson 2>&1)
+pkg_cflags := $(shell $(PKG_CONFIG) --cflags libbsd-overlay inih jansson \
+	libpcap 2>&1)
 pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
 # libs_NAME: what only the program NAME links with.
+libs_preforksniff := $(shell $(PKG_CONFIG) --libs libpcap 2>&1)
 # A constructor that setproctitle(3) needs; linked into the daemon only.
 ctor_libs := $(shell $(PKG_CONFIG) --libs libbsd-ctor 2>&1)
 
@@ -191,21 +193,25 @@ remember = $(quiet)mkdir -p $(@D); printf '%s\n' $(call quoted,$(1)) | \
 	cmp -s - $@ || printf '%s\n' $(call quoted,$(1)) >$@
 
 $(BUILD)/flags: FORCE
-	$(call remember,$(COMPILE) / $(LINK) / $(pkg_libs) $(ctor_libs))
+	$(call remember,$(COMPILE) / $(LINK) / $(pkg_libs) $(ctor_libs) \
+	    $(libs_preforksniff))
 
 # A source that came or went changes the list, which renews the archives.
 $(BUILD)/sources: FORCE
-	$(call remember,$(COMMON) $(WORKER) $(SUPERVISOR) $(CLIENT_SHARED))
+	$(call remember,$(COMMON) $(WORKER) $(SUPERVISOR) $(CLIENT_SOURCES))
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Clients link with what they share and common alone, tests with all but main().
+# Clients link with what they share and common alone, tests with all but main();
+# of the clients' modules they get those that they call.
+CLIENT_MODULES := $(filter-out $(CLIENTS:%=clients/%.c),$(CLIENT_SOURCES))
 $(BUILD)/clients.a: $(call objects,$(CLIENT_SHARED) $(COMMON))
 $(BUILD)/all.a: $(call objects,$(COMMON) $(WORKER) $(SUPERVISOR))
-$(BUILD)/clients.a $(BUILD)/all.a: $(BUILD)/sources
+$(BUILD)/modules.a: $(call objects,$(CLIENT_MODULES))
+$(BUILD)/clients.a $(BUILD)/all.a $(BUILD)/modules.a: $(BUILD)/sources
 	$(call say,AR,$@)
 	$(quiet)rm -f $@
 	$(quiet)$(AR) rcs $@ $(filter %.o,$^)
@@ -223,15 +229,17 @@ $(BUILD)/$(1): $(call objects,clients/$(1).c $(wildcard clients/$(1)_*.c)) \
 endef
 $(foreach c,$(CLIENTS),$(eval $(call client_rule,$(c))))
 
-$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(BUILD)/all.a
+$(BUILD)/unit/%: $(OBJ)/tests/unit/%.o $(BUILD)/all.a $(BUILD)/modules.a
 	$(call say,LINK,$@)
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(LINK) -o $@ $^ -lcmocka $(pkg_libs) $(LDLIBS)
+	$(quiet)$(LINK) -o $@ $^ $(BUILD)/all.a -lcmocka \
+	    $(pkg_libs) $(LDLIBS)
 
-$(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a
+$(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a $(BUILD)/modules.a
 	$(call say,LINK,$@)
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(LINK) -fsanitize=fuzzer -o $@ $^ $(pkg_libs) $(LDLIBS)
+	$(quiet)$(LINK) -fsanitize=fuzzer -o $@ $^ $(BUILD)/all.a \
+	    $(pkg_libs) $(LDLIBS)
 
 # The generator and the yardsticks of the benchmark; Go's only where Go is.
 # tests/bench/NAME.c is a program; tests/bench/NAME_part.c are its modules.

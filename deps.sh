@@ -31,6 +31,7 @@ needs_of_build() {
 	module libbsd-ctor
 	module inih
 	module jansson
+	module libpcap
 	END
 }
 
@@ -57,6 +58,7 @@ needs_of_test() {
 	command script
 	command tmux
 	daemon nft
+	daemon tcpdump
 	command openssl
 	command promtool
 	command systemd-socket-activate
@@ -124,6 +126,7 @@ packages() {
 	libbsd-ctor libbsd-dev libbsd-ctor-static libbsd-static
 	inih libinih-dev inih-devel inih-dev
 	jansson libjansson-dev jansson-devel jansson-dev
+	libpcap libpcap-dev libpcap-devel libpcap-dev
 	bats bats bats bats
 	bats-support bats-support bats-support bats-support
 	bats-assert bats-assert bats-assert bats-assert
@@ -145,6 +148,7 @@ packages() {
 	script bsdutils util-linux util-linux-misc
 	tmux tmux tmux tmux
 	nft nftables nftables nftables
+	tcpdump tcpdump tcpdump tcpdump
 	openssl openssl openssl openssl
 	promtool prometheus golang-github-prometheus prometheus
 	systemd-socket-activate systemd systemd -

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The command line of preforksniff. Each option is a row of one table, from
+ * which getopt_long(3) and the help are fed.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/preforksniff_options.h"
+
+#define INTERFACE_DEFAULT "any"
+#define SNAP_LENGTH	  262144 /* the most that libpcap takes */
+
+static const struct row {
+	char letter;
+	const char *name, *argument, *help;
+} rows[] = {
+	{ 'c', "count", "N", "end after so many packets" },
+	{ 'D', "list-interfaces", NULL, "list the interfaces there are" },
+	{ 'h', "help", NULL, "this text" },
+	{ 'i', "interface", "NAME", "capture there (any: on all)" },
+	{ 'P', "promiscuous", NULL, "also what is for other machines" },
+	{ 'r', "read", "FILE", "read packets from a file (-: stdin)" },
+	{ 's', "snap-length", "N", "keep so many bytes of each packet" },
+	{ 'u', "user", "NAME", "become this user, if root (nobody)" },
+	{ 'V', "version", NULL, "version of preforksniff" },
+	{ 'w', "write", "FILE", "write packets to a file (-: stdout)" },
+	{ 'x', "payload", NULL, "show the payload in hex and escaped" },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static const char usage_text[] =
+    "usage: preforksniff [-DhPVx] [-c count] [-i interface] [-r file] "
+    "[-s length]\n"
+    "                    [-u user] [-w file] [filter words | address]\n";
+
+void
+options_complain(const char *format, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("preforksniff: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static _Noreturn void
+print_help(void)
+{
+	printf("%s\n", usage_text);
+	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
+		char words[32];
+
+		snprintf(words, sizeof(words), "--%s %s", row->name,
+		    row->argument == NULL ? "" : row->argument);
+		printf("  -%c, %-20s %s\n", row->letter, words, row->help);
+	}
+	puts("\nThe filter is one of pcap-filter(7), in which tcp://host:port "
+	     "and udp://host:port\nstand for what goes to and comes from that "
+	     "address.");
+	exit(fflush(stdout) == EOF ? SNIFF_FAILED : SNIFF_DONE);
+}
+
+static _Noreturn void
+usage_error(void)
+{
+	fputs(usage_text, stderr);
+	exit(SNIFF_USAGE);
+}
+
+static long long
+parse_number(const char *what, const char *text, long long max)
+{
+	const char *why;
+	long long n = strtonum(text, 1, max, &why);
+
+	if (why == NULL)
+		return n;
+	options_complain("%s \"%s\" is %s: 1 to %lld", what, text, why, max);
+	exit(SNIFF_USAGE);
+}
+
+static void
+take_option(struct options *options, int letter)
+{
+	switch (letter) {
+	case 'c':
+		options->count =
+		    (uint64_t)parse_number("count", optarg, INT64_MAX);
+		break;
+	case 'D':
+		options->list_interfaces = true;
+		break;
+	case 'h':
+		print_help();
+	case 'i':
+		options->wish.interface = optarg;
+		break;
+	case 'P':
+		options->wish.promiscuous = true;
+		break;
+	case 'r':
+		options->read_path = optarg;
+		break;
+	case 's':
+		options->wish.snap_length =
+		    (int)parse_number("snap length", optarg, SNAP_LENGTH);
+		break;
+	case 'u':
+		options->user = optarg;
+		break;
+	case 'V':
+		printf("preforksniff %s\n", PREFORKD_VERSION);
+		exit(SNIFF_DONE);
+	case 'w':
+		options->write_path = optarg;
+		break;
+	case 'x':
+		options->payload = true;
+		break;
+	default:
+		usage_error();
+	}
+}
+
+/* What has no effect is not asked for on purpose. */
+static void
+check_together(const struct options *options)
+{
+	const char *why = NULL;
+
+	if (options->read_path != NULL &&
+	    (options->wish.interface != NULL || options->wish.promiscuous ||
+		options->wish.snap_length != 0))
+		why = "-i, -P and -s are for a capture, not for a file";
+	else if (options->write_path != NULL && options->payload)
+		why = "-x is for lines, not for a file";
+	if (why == NULL)
+		return;
+	options_complain("%s", why);
+	exit(SNIFF_USAGE);
+}
+
+static void
+set_defaults(struct options *options)
+{
+	if (options->wish.interface == NULL)
+		options->wish.interface = INTERFACE_DEFAULT;
+	if (options->wish.snap_length == 0)
+		options->wish.snap_length = SNAP_LENGTH;
+}
+
+/* LETTERS and LONG_OPTIONS as getopt_long(3) wants them, from the table. */
+static void
+make_tables(char *letters, struct option *long_options)
+{
+	*letters++ = '+'; /* "-x" behind the first word is the filter's */
+	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
+		bool has_argument = row->argument != NULL;
+
+		*letters++ = row->letter;
+		if (has_argument)
+			*letters++ = ':';
+		*long_options++ = (struct option){
+			.name = row->name,
+			.has_arg =
+			    has_argument ? required_argument : no_argument,
+			.val = row->letter,
+		};
+	}
+	*letters = '\0';
+	*long_options = (struct option){ 0 };
+}
+
+void
+options_read(struct options *options, int argc, char **argv)
+{
+	struct option long_options[N_ROWS + 1];
+	char letters[2 * N_ROWS + 2];
+	int letter;
+
+	*options = (struct options){ 0 };
+	make_tables(letters, long_options);
+	while ((letter = getopt_long(
+		    argc, argv, letters, long_options, NULL)) != -1)
+		take_option(options, letter);
+	options->words = argv + optind;
+	check_together(options);
+	set_defaults(options);
+}
