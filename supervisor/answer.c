@@ -26,18 +26,20 @@ body_as_json(struct buffer *body, const char *text)
 	while (left > 0) {
 		const char *end = memchr(line, '\n', left);
 		size_t len = end == NULL ? left : (size_t)(end - line);
-		json_array_append_new(lines, json_stringn(line, len));
+		lines = report_add(lines, report_string(line, len));
 		len += end != NULL;
 		line += len;
 		left -= len;
 	}
 	if (text[0] != '\0')
-		json_object_set_new(root, "message", json_string(text));
-	if (json_array_size(lines) > 0)
-		json_object_set(root, "lines", lines);
+		root = report_set(
+		    root, "message", report_string(text, strlen(text)));
+	if (lines == NULL || json_array_size(lines) > 0)
+		root = report_set(root, "lines", lines);
+	else
+		json_decref(lines);
 	buffer_clear(body);
 	report_json(root, body);
-	json_decref(lines);
 	json_decref(root);
 }
 

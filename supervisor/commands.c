@@ -119,8 +119,7 @@ command_help(struct control_connection *connection, int argc, char **argv)
 	json_t *rows = json_array();
 	for (size_t i = 0; i < commands_count; i++) {
 		if (only == NULL || only == &commands[i])
-			json_array_append_new(
-			    rows, help_row(&commands[i], json));
+			rows = report_add(rows, help_row(&commands[i], json));
 	}
 	control_report(connection, rows);
 }
@@ -147,7 +146,7 @@ command_status(struct control_connection *connection, int argc, char **argv)
 		return;
 	json_t *status = show_status();
 	if (!control_wants_json(connection))
-		show_last_exits_apart(status);
+		status = show_last_exits_apart(status);
 	control_report(connection, status);
 }
 
@@ -173,15 +172,16 @@ command_stats(struct control_connection *connection, int argc, char **argv)
 		return;
 	if (argc == 2)
 		form = argv[1];
+	if (strcmp(form, "json") == 0) {
+		control_begin(connection, true);
+		control_report(connection, stats_json());
+		return;
+	}
 	if (strcmp(form, "prometheus") == 0)
 		stats_prometheus(control_body(connection));
 	else if (strcmp(form, "text") == 0)
 		stats_text(control_body(connection));
-	else if (strcmp(form, "json") == 0) {
-		json_t *root = stats_json();
-		report_json(root, control_body(connection));
-		json_decref(root);
-	} else {
+	else {
 		commands_bad_word(connection, argv, 1);
 		return;
 	}
@@ -307,20 +307,21 @@ command_config(struct control_connection *connection, int argc, char **argv)
 
 	if (!commands_at_most(connection, argc, argv, 0))
 		return;
-	FILE *memory = open_memstream(&text, &size);
-	if (memory == NULL || supervisor.config == NULL) {
-		if (memory != NULL)
-			fclose(memory);
-		free(text);
+	if (supervisor.config == NULL) {
 		control_error(connection, CONTROL_FAILED,
 		    "there is no configuration in force");
 		return;
 	}
-	config_print(supervisor.config, memory);
-	fclose(memory);
-	buffer_append(control_body(connection), text, size);
+	FILE *memory = open_memstream(&text, &size);
+	if (memory != NULL)
+		config_print(supervisor.config, memory);
+	if (memory == NULL || fclose(memory) == EOF)
+		control_error(connection, CONTROL_FAILED, "out of memory");
+	else {
+		buffer_append(control_body(connection), text, size);
+		control_ok(connection, "%s", "");
+	}
 	free(text);
-	control_ok(connection, "%s", "");
 }
 
 void

@@ -188,7 +188,7 @@ settle(struct control_connection *connection)
 {
 	if (connection->out.failed) {
 		log_warn("a client of the control socket is cut off: its "
-			 "reply is too long");
+			 "reply is too long, or memory ran out");
 		cut_off(connection, CONTROL_LIMIT_REPLY_LENGTH);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "supervisor/control_connection.h"
 #include "supervisor/events.h"
+#include "supervisor/report.h"
 
 static void
 log_at(enum log_level level, const char *text)
@@ -37,8 +38,8 @@ static void
 format_json(char *buf, size_t size, const char *stamp, enum log_level level,
     const char *text)
 {
-	json_t *object = json_pack("{s:s, s:s, s:s}", "time", stamp, "level",
-	    log_level_names[level], "event", text);
+	json_t *object = json_pack("{s:s, s:s, s:o}", "time", stamp, "level",
+	    log_level_names[level], "event", report_string(text, strlen(text)));
 	size_t n = json_dumpb(object, buf, size - 2, JSON_COMPACT);
 
 	json_decref(object);

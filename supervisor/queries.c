@@ -27,10 +27,9 @@ struct query {
 	struct control_connection *connection;
 	json_t *rows;
 	struct timer deadline;
-	const char *service; /* NULL: all */
-	bool found;	     /* QUERY_CLOSE */
-	size_t n_left_out;   /* rows over ROWS_MAX */
-	size_t n_unasked;    /* workers that could not be asked */
+	bool found;	   /* QUERY_CLOSE */
+	size_t n_left_out; /* rows over ROWS_MAX, or without memory */
+	size_t n_unasked;  /* workers that could not be asked */
 	/* The pids that have not answered yet. */
 	pid_t *pending;
 	size_t n_pending;
@@ -74,12 +73,11 @@ tell_gaps(
 			    "(%zu workers did not tell theirs)\n", n_mute);
 	}
 	if (n_left_out > 0) {
-		log_warn("%zu connections are not listed: only %d are",
+		log_warn("%zu connections are not listed, at most %d are",
 		    n_left_out, ROWS_MAX);
 		if (text)
 			buffer_printf(control_body(connection),
-			    "(%zu more than the %d here)\n", n_left_out,
-			    ROWS_MAX);
+			    "(%zu more than these)\n", n_left_out);
 	}
 }
 
@@ -101,6 +99,10 @@ conclude(struct query *query)
 	json_decref(rows);
 	if (found)
 		control_ok(connection, "closed");
+	else if (n_mute > 0)
+		control_error(connection, CONTROL_FAILED,
+		    "its worker does not answer; it is unknown whether the "
+		    "connection was closed");
 	else
 		control_error(
 		    connection, CONTROL_FAILED, "there is no such connection");
@@ -181,17 +183,24 @@ service_in(const struct generation *generation, const char *service)
 	return -1;
 }
 
+struct list_request {
+	struct query *query;
+	const char *service; /* NULL: all */
+};
+
 static void
 ask_list(struct worker_handle *worker, void *arg)
 {
-	struct query *query = arg;
+	const struct list_request *request = arg;
+	struct query *query = request->query;
 	struct message_list list = { .request = query->number,
 		.service = UINT64_MAX };
 
 	if (worker->state != WORKER_READY && worker->state != WORKER_DRAINING)
 		return;
-	if (query->service != NULL) {
-		int64_t index = service_in(worker->generation, query->service);
+	if (request->service != NULL) {
+		int64_t index =
+		    service_in(worker->generation, request->service);
 		if (index == -1)
 			return;
 		list.service = (uint64_t)index;
@@ -205,32 +214,37 @@ ask_list(struct worker_handle *worker, void *arg)
 	}
 }
 
+/* The answer is put off even when nobody was asked: it must not come before
+ * control_defer(). */
 static void
-ask_all(
-    struct query *query, void (*ask)(struct worker_handle *worker, void *arg))
+await(struct query *query)
 {
-	struct pool *pool;
-
-	TAILQ_FOREACH (pool, &supervisor.pools, entry)
-		pool_each_worker(pool, ask, query);
-	/* Put off even when nobody was asked: the answer must not come
-	 * before control_defer(). */
 	loop_timer_set(&query->deadline, query->n_pending > 0 ? ANSWER_MS : 0,
 	    on_deadline, query);
 	control_defer(query->connection, cancel);
 }
 
+static void
+ask_all(void (*ask)(struct worker_handle *worker, void *arg), void *arg)
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH (pool, &supervisor.pools, entry)
+		pool_each_worker(pool, ask, arg);
+}
+
 void
 queries_list(struct control_connection *connection, const char *service)
 {
-	struct query *query = query_new(connection, QUERY_LIST);
+	struct list_request request = { .service = service };
 
-	if (query == NULL) {
+	request.query = query_new(connection, QUERY_LIST);
+	if (request.query == NULL) {
 		control_error(connection, CONTROL_FAILED, "out of memory");
 		return;
 	}
-	query->service = service;
-	ask_all(query, ask_list);
+	ask_all(ask_list, &request);
+	await(request.query);
 }
 
 struct close_request {
@@ -250,10 +264,13 @@ ask_close(struct worker_handle *worker, void *arg)
 
 	if (worker->pid != request->pid)
 		return;
-	if (expect(request->query, worker->pid) &&
-	    !worker_channel_send(
-		worker, MESSAGE_CLOSE, &close, sizeof(close), -1))
+	if (!expect(request->query, worker->pid))
+		request->query->n_unasked++;
+	else if (!worker_channel_send(
+		     worker, MESSAGE_CLOSE, &close, sizeof(close), -1)) {
 		request->query->n_pending--;
+		request->query->n_unasked++;
+	}
 }
 
 static bool
@@ -277,7 +294,6 @@ void
 queries_close(struct control_connection *connection, const char *id)
 {
 	struct close_request request;
-	struct pool *pool;
 
 	if (!parse_id(id, &request.pid, &request.connection)) {
 		control_error(connection, CONTROL_ARGUMENT,
@@ -289,12 +305,8 @@ queries_close(struct control_connection *connection, const char *id)
 		control_error(connection, CONTROL_FAILED, "out of memory");
 		return;
 	}
-	TAILQ_FOREACH (pool, &supervisor.pools, entry)
-		pool_each_worker(pool, ask_close, &request);
-	loop_timer_set(&request.query->deadline,
-	    request.query->n_pending > 0 ? ANSWER_MS : 0, on_deadline,
-	    request.query);
-	control_defer(connection, cancel);
+	ask_all(ask_close, &request);
+	await(request.query);
 }
 
 static const char *
@@ -352,7 +364,8 @@ queries_row(struct worker_handle *worker, const struct message_row *row)
 	/* The ID tells the worker, and a terminal has only so many columns. */
 	if (!control_wants_json(query->connection))
 		json_object_del(object, "worker");
-	json_array_append_new(query->rows, object);
+	if (json_array_append_new(query->rows, object) == -1)
+		query->n_left_out++;
 }
 
 void

@@ -17,7 +17,7 @@ void queries_list(struct control_connection *connection, const char *service);
 /* Closes the connection "PID.NUMBER", as listed, and answers. */
 void queries_close(struct control_connection *connection, const char *id);
 
-/* What worker_handle.c passes on. BODY is checked for its length only. */
+/* What worker_channel.c passes on, checked for its length only. */
 void queries_row(struct worker_handle *worker, const struct message_row *row);
 void
 queries_list_end(struct worker_handle *worker, const struct message_list *end);

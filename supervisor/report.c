@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "supervisor/report.h"
 
 #define CELL_MAX 512 /* bytes of one value as text */
@@ -291,6 +292,42 @@ report_text(const json_t *root, struct buffer *out)
 		table_text(root, out);
 	else if (json_is_object(root))
 		object_text(root, out);
+}
+
+json_t *
+report_string(const char *text, size_t len)
+{
+	json_t *string = json_stringn(text, len);
+
+	if (string != NULL)
+		return string;
+	/* One byte becomes four at most: \377. */
+	char *escaped = malloc(4 * len + 1);
+	if (escaped == NULL)
+		return NULL;
+	string = json_string(log_escape(escaped, 4 * len + 1, text, len));
+	free(escaped);
+	return string;
+}
+
+/* What cannot be appended, also to NULL, is freed by json_array_append_new().
+ */
+json_t *
+report_add(json_t *rows, json_t *row)
+{
+	if (json_array_append_new(rows, row) == 0)
+		return rows;
+	json_decref(rows);
+	return NULL;
+}
+
+json_t *
+report_set(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
 }
 
 static int

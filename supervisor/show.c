@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/report.h"
 #include "supervisor/show.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/totals.h"
@@ -75,18 +76,6 @@ pool_row(struct pool *pool)
 	    pool->last_exit[0] == '\0' ? "-" : pool->last_exit);
 }
 
-/* Appends ROW; a lost row makes the whole NULL. What cannot be appended, also
- * to NULL, is freed by json_array_append_new(). */
-static json_t *
-with_row(json_t *rows, json_t *row)
-{
-	if (json_array_append_new(rows, row) == -1) {
-		json_decref(rows);
-		return NULL;
-	}
-	return rows;
-}
-
 json_t *
 show_pools(void)
 {
@@ -94,7 +83,7 @@ show_pools(void)
 	struct pool *pool;
 
 	TAILQ_FOREACH (pool, &supervisor.pools, entry)
-		rows = with_row(rows, pool_row(pool));
+		rows = report_add(rows, pool_row(pool));
 	return rows;
 }
 
@@ -105,10 +94,12 @@ show_status(void)
 	const char *not_ready = supervisor_not_ready(why, sizeof(why));
 
 	return json_pack(
-	    "{s:s, s:b, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "state",
+	    "{s:s, s:b, s:s, s:i, s:s, s:o, s:I, s:I, s:I, s:I, s:o}", "state",
 	    state_names[supervisor.state], "ready", not_ready == NULL, "reason",
 	    not_ready == NULL ? "-" : not_ready, "pid", (int)getpid(),
-	    "version", PREFORKD_VERSION, "file", supervisor.config_path,
+	    "version", PREFORKD_VERSION, "file",
+	    report_string(
+		supervisor.config_path, strlen(supervisor.config_path)),
 	    "uptime_seconds",
 	    (json_int_t)((loop_now_ms() - supervisor.started_ms) / 1000),
 	    "configuration", (json_int_t)supervisor.generation, "reloads",
@@ -116,7 +107,7 @@ show_status(void)
 	    (json_int_t)supervisor.n_reload_failures, "pools", show_pools());
 }
 
-void
+json_t *
 show_last_exits_apart(json_t *status)
 {
 	json_t *exits = json_array(), *row;
@@ -127,13 +118,13 @@ show_last_exits_apart(json_t *status)
 		const char *last =
 		    json_string_value(json_object_get(row, "last_exit"));
 		if (last != NULL && strcmp(last, "-") != 0)
-			json_array_append_new(exits,
+			exits = report_add(exits,
 			    json_pack("{s:O, s:s}", "pool",
 				json_object_get(row, "pool"), "last_exit",
 				last));
 		json_object_del(row, "last_exit");
 	}
-	json_object_set_new(status, "last exits", exits);
+	return report_set(status, "last exits", exits);
 }
 
 static json_t *
@@ -165,7 +156,7 @@ show_listeners(void)
 
 	for (size_t i = 0;
 	     supervisor.listeners != NULL && i < supervisor.listeners->n; i++)
-		rows = with_row(
+		rows = report_add(
 		    rows, listener_row(&supervisor.listeners->items[i]));
 	return rows;
 }
@@ -239,8 +230,8 @@ add_generation(json_t *rows, const struct generation *generation)
 {
 	for (size_t i = 0; generation != NULL && i < generation->n_slots; i++) {
 		if (generation->workers[i].state != WORKER_VACANT)
-			rows =
-			    with_row(rows, worker_row(&generation->workers[i]));
+			rows = report_add(
+			    rows, worker_row(&generation->workers[i]));
 	}
 	return rows;
 }

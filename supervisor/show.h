@@ -17,8 +17,9 @@ json_t *show_listeners(void); /* array, a row a socket */
 json_t *show_workers(struct pool *pool);
 
 /* Takes what is too long for a column out of the table of pools of
- * show_status() into one of its own, for people. */
-void show_last_exits_apart(json_t *status);
+ * show_status() into one of its own, for people. Takes the reference and
+ * returns it; NULL when memory ran out. */
+json_t *show_last_exits_apart(json_t *status);
 
 /* CPU time in ms and resident memory in bytes of a process, from /proc; false
  * when it is gone. */

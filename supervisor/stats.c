@@ -36,11 +36,10 @@ stats_spread(const struct pool *pool)
 	return sum == 0 ? 0 : (double)highest * (double)n / (double)sum;
 }
 
-static int
+static json_t *
 set_number(json_t *object, const char *key, uint64_t number)
 {
-	return json_object_set_new(
-	    object, key, json_integer((json_int_t)number));
+	return report_set(object, key, json_integer((json_int_t)number));
 }
 
 static json_t *
@@ -54,7 +53,7 @@ histogram(const struct service_counters *counters)
 		json_t *bound = i < SESSION_BUCKETS
 		    ? json_integer(session_bounds_ms[i])
 		    : json_null();
-		json_array_append_new(buckets,
+		buckets = report_add(buckets,
 		    json_pack("{s:o, s:I}", "up_to_ms", bound, "sessions",
 			(json_int_t)n));
 	}
@@ -71,12 +70,11 @@ service_object(const struct service_config *service)
 	json_t *object = json_pack("{s:s, s:s, s:s, s:I}", "service",
 	    service->name, "pool", service->pool, "handler", service->handler,
 	    "active", (json_int_t)sum.active);
-#define SET(field, ...) set_number(object, #field, sum.counters.field);
+#define SET(field, ...) object = set_number(object, #field, sum.counters.field);
 	SERVICE_COUNTERS(SET)
 #undef SET
-	set_number(object, "session_ms", sum.counters.session_ms);
-	json_object_set_new(object, "sessions", histogram(&sum.counters));
-	return object;
+	object = set_number(object, "session_ms", sum.counters.session_ms);
+	return report_set(object, "sessions", histogram(&sum.counters));
 }
 
 static json_t *
@@ -97,11 +95,11 @@ pool_object(struct pool *pool)
 		(json_int_t)pool->n_exits, "failed",
 		(json_int_t)pool->n_failed_exits, "killed", (json_int_t)killed,
 		"spread", stats_spread(pool));
-#define SET(field, ...) set_number(object, #field, sum.field);
+#define SET(field, ...) object = set_number(object, #field, sum.field);
 	WORKER_COUNTERS(SET)
 #undef SET
 #define SET(field, word) \
-	set_number(object, #field "_reached", pool->reached.field);
+	object = set_number(object, #field "_reached", pool->reached.field);
 	POOL_LIMITS(SET)
 #undef SET
 	return object;
@@ -115,7 +113,7 @@ all_services(void)
 	for (size_t i = 0;
 	     supervisor.config != NULL && i < supervisor.config->n_services;
 	     i++)
-		json_array_append_new(
+		rows = report_add(
 		    rows, service_object(supervisor.config->services[i]));
 	return rows;
 }
@@ -127,7 +125,7 @@ all_pools(void)
 	struct pool *pool;
 
 	TAILQ_FOREACH (pool, &supervisor.pools, entry)
-		json_array_append_new(rows, pool_object(pool));
+		rows = report_add(rows, pool_object(pool));
 	return rows;
 }
 
@@ -138,7 +136,8 @@ control_object(void)
 	json_t *object = json_object();
 
 #define SET(name, word) \
-	set_number(object, word, control_cut_off(CONTROL_LIMIT_##name));
+	object =        \
+	    set_number(object, word, control_cut_off(CONTROL_LIMIT_##name));
 	CONTROL_LIMITS(SET)
 #undef SET
 	return object;
@@ -150,8 +149,8 @@ stats_json(void)
 	json_t *status = show_status();
 
 	json_object_del(status, "pools");
-	set_number(status, "log_dropped", log_dropped());
-	json_object_set_new(status, "control_cut_off", control_object());
+	status = set_number(status, "log_dropped", log_dropped());
+	status = report_set(status, "control_cut_off", control_object());
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", status, "pools",
 	    all_pools(), "workers", show_workers(NULL), "services",
 	    all_services(), "listeners", show_listeners());
@@ -182,61 +181,64 @@ brief_row(const struct service_config *service, const struct service_sum *sum)
 	    (json_int_t)c->datagrams_out, "dropped", (json_int_t)dropped);
 }
 
-static void
+static json_t *
 add_cause(json_t *rows, const char *kind, const char *of, const char *counter,
     const char *cause, uint64_t count)
 {
-	if (count > 0)
-		json_array_append_new(rows,
-		    json_pack("{s:s, s:s, s:s, s:s, s:I}", "of", kind, "name",
-			of, "counter", counter, "cause", cause, "count",
-			(json_int_t)count));
+	if (count == 0)
+		return rows;
+	return report_add(rows,
+	    json_pack("{s:s, s:s, s:s, s:s, s:I}", "of", kind, "name", of,
+		"counter", counter, "cause", cause, "count",
+		(json_int_t)count));
 }
 
 /* Causes and reasons that have happened, a row each. */
-static void
+static json_t *
 add_service_causes(json_t *rows, const struct service_config *service,
     const struct service_counters *counters)
 {
 #define ROW(field, family, label, value, help)                           \
 	if (label[0] != '\0')                                            \
-		add_cause(rows, "service", service->name, family, value, \
-		    counters->field);
+		rows = add_cause(rows, "service", service->name, family, \
+		    value, counters->field);
 	SERVICE_COUNTERS(ROW)
 #undef ROW
-	add_cause(rows, "service", service->name, "limit_reached_total", "-",
-	    counters->limit_reached);
+	return add_cause(rows, "service", service->name, "limit_reached_total",
+	    "-", counters->limit_reached);
 }
 
-static void
+static json_t *
 add_pool_causes(json_t *rows, const struct pool *pool)
 {
 	struct worker_counters sum;
 
 	totals_workers(pool, &sum);
 #define ROW(field, family, help) \
-	add_cause(rows, "pool", pool->name, family, "-", sum.field);
+	rows = add_cause(rows, "pool", pool->name, family, "-", sum.field);
 	WORKER_COUNTERS(ROW)
 #undef ROW
-	add_cause(rows, "pool", pool->name, "worker_start_failures_total", "-",
-	    pool->n_start_failures);
-#define ROW(field, word)                                                      \
-	add_cause(rows, "pool", pool->name, "time_limit_reached_total", word, \
-	    pool->reached.field);
+	rows = add_cause(rows, "pool", pool->name,
+	    "worker_start_failures_total", "-", pool->n_start_failures);
+#define ROW(field, word)                                                       \
+	rows = add_cause(rows, "pool", pool->name, "time_limit_reached_total", \
+	    word, pool->reached.field);
 	POOL_LIMITS(ROW)
 #undef ROW
+	return rows;
 }
 
-static void
+static json_t *
 add_daemon_causes(json_t *rows)
 {
-#define ROW(name, word)                                                       \
-	add_cause(rows, "daemon", "control", "control_clients_cut_off_total", \
-	    word, control_cut_off(CONTROL_LIMIT_##name));
+#define ROW(name, word)                             \
+	rows = add_cause(rows, "daemon", "control", \
+	    "control_clients_cut_off_total", word,  \
+	    control_cut_off(CONTROL_LIMIT_##name));
 	CONTROL_LIMITS(ROW)
 #undef ROW
-	add_cause(rows, "daemon", "log", "supervisor_log_lines_dropped_total",
-	    "-", log_dropped());
+	return add_cause(rows, "daemon", "log",
+	    "supervisor_log_lines_dropped_total", "-", log_dropped());
 }
 
 static json_t *
@@ -250,12 +252,12 @@ all_causes(void)
 	for (size_t i = 0; config != NULL && i < config->n_services; i++) {
 		totals_service(
 		    &supervisor.pools, config->services[i]->name, &sum);
-		add_service_causes(rows, config->services[i], &sum.counters);
+		rows = add_service_causes(
+		    rows, config->services[i], &sum.counters);
 	}
 	TAILQ_FOREACH (pool, &supervisor.pools, entry)
-		add_pool_causes(rows, pool);
-	add_daemon_causes(rows);
-	return rows;
+		rows = add_pool_causes(rows, pool);
+	return add_daemon_causes(rows);
 }
 
 static json_t *
@@ -268,13 +270,11 @@ brief_services(void)
 	for (size_t i = 0; config != NULL && i < config->n_services; i++) {
 		totals_service(
 		    &supervisor.pools, config->services[i]->name, &sum);
-		json_array_append_new(
-		    rows, brief_row(config->services[i], &sum));
+		rows = report_add(rows, brief_row(config->services[i], &sum));
 	}
 	return rows;
 }
 
-/* What stands among the causes is left out. */
 /* `workers` has the rest. */
 static json_t *
 brief_workers(void)
@@ -290,6 +290,7 @@ brief_workers(void)
 	return rows;
 }
 
+/* What stands among the causes is left out. */
 static json_t *
 brief_pools(void)
 {

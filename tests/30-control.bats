@@ -333,6 +333,32 @@ its place"$'\n.'
 	done
 }
 
+@test "control: close tells when the worker does not answer" {
+	write_echo_config "" "workers = 1"
+	start_server
+	local worker
+	worker=$(worker_pid 1)
+	kill -STOP "$worker"
+	run -1 ctl close "$worker.1"
+	assert_output --partial "its worker does not answer"
+	kill -CONT "$worker"
+}
+
+@test "control: a path that is no UTF-8 is told, escaped where it must be" {
+	local odd=$DIR/$'odd\xff.ini'
+	write_echo_config
+	cp "$CONFIG" "$odd"
+	CONFIG=$odd start_server
+	run -0 ctl status
+	assert_line --regexp "^file +$DIR/odd.377.ini\$"
+	run -0 jq -r .file <(ctl_json status)
+	assert_output "$DIR/odd"'\377.ini'
+	run -0 jq -r .daemon.file <(ctl stats json)
+	assert_output "$DIR/odd"'\377.ini'
+	run -0 jq -r '.lines[0]' <(ctl_json config)
+	assert_output --partial "$DIR/odd"'\377.ini'
+}
+
 # --- framing -----------------------------------------------------------------
 
 @test "framing: requests follow one another on a connection" {
