@@ -108,6 +108,12 @@ config_load(const char *path, const struct handler_catalog *catalog,
 	return NULL;
 }
 
+const struct errors *
+config_warnings(const struct config *config)
+{
+	return &config->extra->warnings;
+}
+
 struct config *
 config_ref(struct config *config)
 {

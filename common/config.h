@@ -153,6 +153,10 @@ struct handler_catalog {
 struct config *config_load(const char *path,
     const struct handler_catalog *catalog, struct errors *errors);
 
+/* What is not wrong in it, but should be known: who else can change its files.
+ * Valid as long as CONFIG is. */
+const struct errors *config_warnings(const struct config *config);
+
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is allowed */
 

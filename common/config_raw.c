@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config_owner.h"
 #include "common/config_raw.h"
 #include "common/ini.h"
 #include "common/log.h"
@@ -223,11 +224,20 @@ on_value(void *arg, const char *file, int line, const char *heading,
 	STAILQ_INSERT_TAIL(&section->values, value, entry);
 }
 
+static void
+on_file(void *arg, const char *file, const struct stat *st)
+{
+	struct config_extra *extra = arg;
+
+	config_owner_check(file, st, &extra->warnings);
+}
+
 void
 config_raw_read(
     struct config_extra *extra, const char *path, struct errors *errors)
 {
-	const struct ini_reader reader = { on_section, on_value, extra };
+	const struct ini_reader reader = { on_file, on_section, on_value,
+		extra };
 
 	extra->errors = errors;
 	ini_read(path, &reader, errors);
@@ -248,6 +258,7 @@ config_extra_free(struct config_extra *extra)
 	for (size_t i = 0; i < extra->n_files; i++)
 		free(extra->files[i]);
 	free(extra->files);
+	errors_clear(&extra->warnings);
 	free(extra);
 }
 

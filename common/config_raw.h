@@ -38,6 +38,7 @@ struct config_extra {
 	struct raw_sections sections;
 	char **files; /* their names, for places */
 	size_t n_files;
+	struct errors warnings;	  /* about the files themselves */
 	struct errors *errors;	  /* while reading; not owned */
 	struct raw_section *last; /* while reading: that values go to */
 };

@@ -443,6 +443,9 @@ check_file(struct reading *reading, struct source *source, int fd)
 		source->inode = st.st_ino;
 		source->changed = st.st_mtim;
 		source->size = st.st_size;
+		if (reading->reader->opened != NULL)
+			reading->reader->opened(
+			    reading->reader->arg, source->path, &st);
 		return true;
 	}
 	refuse(reading, source, why);

@@ -2,6 +2,8 @@
 #ifndef COMMON_INI_H
 #define COMMON_INI_H
 
+#include <sys/stat.h>
+
 #include <stdbool.h>
 
 #include "common/errors.h"
@@ -12,8 +14,10 @@
 #define INI_INCLUDE_DEPTH_MAX 8
 
 /* What a reader gets to hear, in the order of the file. FILE stays valid for
- * the whole call only. Empty sections are told too. */
+ * the whole call only. Empty sections are told too. OPENED, which may be NULL,
+ * hears of each file that is read, with what it was when it was opened. */
 struct ini_reader {
+	void (*opened)(void *arg, const char *file, const struct stat *st);
 	void (*section)(
 	    void *arg, const char *file, int line, const char *name);
 	void (*value)(void *arg, const char *file, int line,

@@ -13,12 +13,12 @@
 #include "worker/worker.h"
 
 static void
-tell_errors(
-    struct control_connection *connection, const struct reload_result *result)
+tell_messages(struct control_connection *connection, const char *kind,
+    const struct errors *messages)
 {
-	for (size_t i = 0; i < result->errors.n; i++)
-		buffer_printf(control_body(connection), "%s\n",
-		    result->errors.messages[i]);
+	for (size_t i = 0; messages != NULL && i < messages->n; i++)
+		buffer_printf(control_body(connection), "%s%s\n", kind,
+		    messages->messages[i]);
 }
 
 static void
@@ -27,10 +27,11 @@ on_reload_done(void *arg, const struct reload_result *result)
 	struct control_connection *connection = arg;
 
 	if (result->ok) {
+		tell_messages(connection, "warning: ", result->warnings);
 		control_ok(connection, "%s", result->text);
 		return;
 	}
-	tell_errors(connection, result);
+	tell_messages(connection, "", &result->errors);
 	control_error(connection, result->code, "%s", result->text);
 }
 
@@ -52,9 +53,7 @@ plan_reload(struct control_connection *connection)
 	struct config *next =
 	    config_load(supervisor.config_path, worker_handlers(), &errors);
 	if (next == NULL) {
-		for (size_t i = 0; i < errors.n; i++)
-			buffer_printf(control_body(connection), "%s\n",
-			    errors.messages[i]);
+		tell_messages(connection, "", &errors);
 		control_error(connection, CONTROL_CONFIG,
 		    "%zu error%s in \"%s\"", errors.n, errors.n == 1 ? "" : "s",
 		    supervisor.config_path);

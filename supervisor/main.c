@@ -151,6 +151,9 @@ check(const char *file)
 	if (config == NULL)
 		return EX_CONFIG;
 	errors_init(&errors);
+	const struct errors *warnings = config_warnings(config);
+	for (size_t i = 0; i < warnings->n; i++)
+		fprintf(stderr, "warning: %s\n", warnings->messages[i]);
 	check_config(config, &errors);
 	for (size_t i = 0; i < errors.n; i++)
 		fprintf(stderr, "%s\n", errors.messages[i]);

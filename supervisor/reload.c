@@ -136,6 +136,17 @@ log_failure(const struct reload_result *result)
 	tell_starter(result->text);
 }
 
+static void
+tell_warnings(void)
+{
+	const struct errors *warnings = config_warnings(reload.next);
+
+	for (size_t i = 0; i < warnings->n; i++) {
+		log_warn("%s", warnings->messages[i]);
+		tell_starter(warnings->messages[i]);
+	}
+}
+
 /* Undoes the attempt; what is in force is not touched. */
 static void
 abandon(void)
@@ -211,6 +222,8 @@ commit(void)
 	    (unsigned long long)supervisor.generation);
 	if (reload.kind != KIND_START)
 		events_announce(LOG_LEVEL_INFO, "%s", result.text);
+	if (reload.kind == KIND_RELOAD)
+		result.warnings = config_warnings(supervisor.config);
 	finish(&result);
 	if (reload.kind == KIND_START)
 		reload.ready();
@@ -351,6 +364,7 @@ check_plan(void)
 	char names[128];
 
 	errors_init(&errors);
+	tell_warnings();
 	if (!plan_make(&reload.plan, supervisor.config, reload.next)) {
 		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
 		return;

@@ -19,12 +19,13 @@
  */
 
 /* How it ended. TEXT is one line; ERRORS the messages of a bad file, or
- * empty. */
+ * empty; WARNINGS those about a good one, or NULL, of its configuration. */
 struct reload_result {
 	bool ok;
 	enum control_error code; /* when not ok */
 	char text[256];
 	struct errors errors;
+	const struct errors *warnings;
 };
 
 /* Called once with the result of a request. */

@@ -66,7 +66,8 @@ hear_value(void *arg, const char *file, int line, const char *section,
 static void
 read_gives(const char *path, const char *expected, const char *complaints)
 {
-	const struct ini_reader reader = { hear_section, hear_value, NULL };
+	const struct ini_reader reader = { NULL, hear_section, hear_value,
+		NULL };
 	struct errors errors;
 
 	heard[0] = section_heard[0] = '\0';
@@ -404,7 +405,8 @@ lines_are_counted_through_every_trap(void **state)
 	n += (size_t)sprintf(text + n, "\n[a]\nn=%zu\n",
 	    sizeof(traps) / sizeof(traps[0]) * 3 + 3);
 	write_bytes("main.ini", text, n);
-	const struct ini_reader reader = { hear_section, hear_value, NULL };
+	const struct ini_reader reader = { NULL, hear_section, hear_value,
+		NULL };
 	struct errors errors;
 	heard[0] = section_heard[0] = '\0';
 	errors_init(&errors);
