@@ -15,13 +15,6 @@ teardown() {
 	common_teardown
 }
 
-NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-
-let_others_in() {
-	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
-	chmod 777 "$DIR"
-}
-
 accepts() {
 	cat >"$CONFIG"
 	check

@@ -39,12 +39,6 @@ stop_detached() {
 	DETACHED=
 }
 
-# The folders of tests are for their own user only.
-let_others_in() {
-	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
-	chmod 777 "$DIR"
-}
-
 is_unlocked() {
 	flock --nonblock "$1" true
 }

@@ -866,3 +866,163 @@ pools_are() {
 	run -0 ctl reload
 	wait_until 8 no_worker_drains
 }
+
+# --- the program itself ------------------------------------------------------
+
+# The daemon as a copy of its own, which a test can take away.
+start_copy() {
+	mkdir "$DIR/bin"
+	cp "$PREFORKD" "$DIR/bin/preforkd"
+	PREFORKD=$DIR/bin/preforkd
+	start_watched
+}
+
+# Workers die, are replaced and renewed, and names are looked up.
+assert_all_works() {
+	local before
+	before=$(slot_pid 1)
+	kill -KILL "$before"
+	wait_until 5 slot_is_replaced 1 "$before"
+	touch_workers
+	run -0 ctl reload
+	run -0 ctl restart
+	wait_until 8 no_worker_drains
+	add_service local echo tcp://localhost:0
+	run -0 ctl reload
+	run -0 tcp "$(port local)" <<<hello
+	assert_output hello
+	is_served
+	wait_until 8 no_worker_drains
+	take_baseline
+}
+
+slot_is_replaced() {
+	local pid
+	pid=$(slot_pid "$1")
+	[ -n "$pid" ] && [ "$pid" != "$2" ]
+}
+
+@test "fault 56: a daemon whose program was deleted goes on in every way" {
+	write_two_pools
+	start_copy
+	rm "$PREFORKD"
+	run -0 readlink "/proc/$SERVER/exe"
+	assert_output --partial '(deleted)'
+	assert_all_works
+}
+
+@test "fault 56: one whose program was replaced is the old one until it ends" {
+	write_two_pools
+	start_copy
+	printf '#!/bin/sh\ntouch "%s"\n' "$DIR/was-run" >"$DIR/bin/new"
+	chmod +x "$DIR/bin/new"
+	mv "$DIR/bin/new" "$PREFORKD"
+	assert_all_works
+	assert_not_exist "$DIR/was-run"
+	# It cannot be written over while it runs, either.
+	run ! cp "$PREFORKD" "/proc/$SERVER/exe"
+	stop_server
+	# The next start is the new one's.
+	"$PREFORKD"
+	assert_exist "$DIR/was-run"
+}
+
+# --- whose configuration it is -----------------------------------------------
+
+ADVICE="only root, or the user that runs the daemon, should be able to"
+
+# warns FILE TEXT: -t, a start and a reload all tell, and go on.
+warns() {
+	local line="$1: $2; $ADVICE"
+	check
+	assert_line "warning: $line"
+	assert_line --partial ': good, '
+	start_watched
+	grep -qF ": warn: $line" "$LOG"
+	: >"$LOG"
+	run -0 ctl reload
+	assert_line "warning: $line"
+	assert_line --partial 'reload done'
+	grep -qF ": warn: $line" "$LOG"
+	run -0 jq -r .status <(ctl_json reload)
+	is_served
+	assert_baseline
+	stop_server
+	: >"$LOG"
+}
+
+# Nobody is warned of anything.
+is_fine() {
+	check
+	refute_output --partial warning
+	start_watched
+	run ! log_has ': warn: '
+	run -0 ctl reload
+	refute_output --partial warning
+	stop_server
+}
+
+@test "fault 57: a configuration that others may change is told of" {
+	write_echo_config
+	chmod 666 "$CONFIG"
+	warns "$CONFIG" "everybody can change it (mode 0666)"
+	chmod 664 "$CONFIG"
+	chgrp "$(id -gn nobody)" "$CONFIG"
+	warns "$CONFIG" "group \"$(id -gn nobody)\" can change it (mode 0664)"
+	# Reading is for anybody to decide.
+	chmod 644 "$CONFIG"
+	is_fine
+	chmod 400 "$CONFIG"
+	is_fine
+}
+
+@test "fault 57: so is one that belongs to somebody else" {
+	write_echo_config
+	chown nobody "$CONFIG"
+	warns "$CONFIG" 'user "nobody", whose file it is, can change it'
+	chown 4294967 "$CONFIG"
+	warns "$CONFIG" 'user 4294967, whose file it is, can change it'
+}
+
+@test "fault 57: included files are looked at as well, links at what they name" {
+	write_echo_config
+	printf 'nodelay = no\n' >"$DIR/more.ini"
+	printf 'include = more.ini\n' >>"$CONFIG"
+	chmod 666 "$DIR/more.ini"
+	warns "$DIR/more.ini" "everybody can change it (mode 0666)"
+	chmod 644 "$DIR/more.ini"
+	ln -s more.ini "$DIR/link.ini"
+	chown -h nobody "$DIR/link.ini"
+	sed -i 's/^include.*/include = link.ini/' "$CONFIG"
+	is_fine
+	chown nobody "$DIR/more.ini"
+	warns "$DIR/link.ini" 'user "nobody", whose file it is, can change it'
+}
+
+@test "fault 57: a log in a file has the warning, and who starts sees it" {
+	write_echo_config "log = $DIR/daemon.log"
+	chmod 666 "$CONFIG"
+	start_watched
+	grep -qF ": warn: $CONFIG: everybody can change it" "$DIR/daemon.log"
+	grep -qF "preforkd: $CONFIG: everybody can change it" "$LOG"
+}
+
+@test "fault 57: who is not root may have it for himself and his group" {
+	let_others_in
+	write_echo_config
+	chown nobody: "$CONFIG"
+	chmod 664 "$CONFIG"
+	check "${NOBODY[@]}"
+	refute_output --partial warning
+	chown root "$CONFIG"
+	chmod 644 "$CONFIG"
+	check "${NOBODY[@]}"
+	refute_output --partial warning
+	chmod 666 "$CONFIG"
+	check "${NOBODY[@]}"
+	assert_line "warning: $CONFIG: everybody can change it (mode 0666); $ADVICE"
+	chown daemon "$CONFIG"
+	chmod 644 "$CONFIG"
+	check "${NOBODY[@]}"
+	assert_line "warning: $CONFIG: user \"daemon\", whose file it is, can change it; $ADVICE"
+}

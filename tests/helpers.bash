@@ -158,6 +158,16 @@ touch_workers() {
 	fi
 }
 
+# Words that make a command somebody else's than root's.
+# shellcheck disable=SC2034 # of the tests
+NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+
+# The folders of tests are for their own user only.
+let_others_in() {
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
+	chmod 777 "$DIR"
+}
+
 # --- configurations that are checked -----------------------------------------
 
 # check [COMMAND...]: preforkd -t, by way of COMMAND when there is one.
