@@ -609,6 +609,23 @@ file_is_full() {
 	wait_until 5 grep -q 'log lines were dropped' "$DIR/file.log"
 }
 
+@test "fault 37: an access log that may not grow stops nobody, and is counted" {
+	write_echo_config "access_log = $DIR/access"
+	start_watched prlimit --fsize=16384
+	local pids
+	pids=$(worker_pids)
+	clients 'for i in range(300): answered(connect()).close()'
+	wait_until 5 counter_is echo closed_done 300
+	wait_until 5 pool_counter_exceeds log_dropped 100
+	assert [ "$(stat -c %s "$DIR/access")" -le 16384 ]
+	assert_equal "$(worker_pids)" "$pids"
+	mv "$DIR/access" "$DIR/access.1"
+	kill -USR1 "$SERVER"
+	wait_until 5 test -e "$DIR/access"
+	clients 'answered(connect()).close()'
+	wait_until 5 grep -q ' echo default/' "$DIR/access"
+}
+
 @test "fault 37: as many processes as its user may have, then more" {
 	LOG_ERRORS='cannot fork|cannot start'
 	# A user who has no other process, in no other run of the tests either.

@@ -27,7 +27,8 @@ format(char *line, size_t size, const struct pf_connection *c,
 	    (unsigned long long)c->bytes_out, (long long)length_ms);
 }
 
-static void
+/* False when it was not taken. */
+static bool
 write_file(int fd, const struct pf_connection *c, int64_t length_ms)
 {
 	char line[LINE_MAX_BYTES], stamp[40];
@@ -38,17 +39,18 @@ write_file(int fd, const struct pf_connection *c, int64_t length_ms)
 	if (len >= (int)sizeof(line) - 1)
 		len = (int)sizeof(line) - 2;
 	line[len++] = '\n';
-	log_write_line(fd, line, (size_t)len);
+	return log_write_line(fd, line, (size_t)len);
 }
 
 void
 access_log_write(const struct pf_connection *c, int64_t length_ms)
 {
-	const struct worker *worker = connection_worker(c);
+	struct worker *worker = connection_worker(c);
 	char line[LINE_MAX_BYTES];
 
 	if (worker->access_log_fd != -1) {
-		write_file(worker->access_log_fd, c, length_ms);
+		if (!write_file(worker->access_log_fd, c, length_ms))
+			worker->access_dropped++;
 	} else if (worker->access_to_log) {
 		format(line, sizeof(line), c, length_ms, "access: ");
 		log_info("%s", line);

@@ -76,6 +76,10 @@ buffers_new(const struct worker_context *context)
 	}
 	all->n_used = BATCH;
 	all->hosts = host_addresses_get(&all->rules.n_hosts);
+	if (all->hosts == NULL)
+		log_warn("cannot tell the addresses of this host, answers "
+			 "could go to its own services: %s",
+		    strerror(errno));
 	all->rules.hosts = all->hosts;
 	all->rules.ports = context->udp_ports;
 	all->rules.n_ports = context->n_udp_ports;

@@ -115,13 +115,14 @@ struct worker {
 	struct slot *slot;
 	struct poller poller;
 	struct timers timers;
-	int64_t now_ms;	    /* read once a turn */
-	bool done;	    /* leave at the end of this turn */
-	unsigned put_off;   /* turns for which timers have waited */
-	uint64_t n_workers; /* that the pool should have */
-	uint64_t rank;	    /* among them, from 1 */
-	int access_log_fd;  /* or -1 */
-	bool access_to_log; /* access lines are lines of the log */
+	int64_t now_ms;		 /* read once a turn */
+	bool done;		 /* leave at the end of this turn */
+	unsigned put_off;	 /* turns for which timers have waited */
+	uint64_t n_workers;	 /* that the pool should have */
+	uint64_t rank;		 /* among them, from 1 */
+	int access_log_fd;	 /* or -1 */
+	bool access_to_log;	 /* access lines are lines of the log */
+	uint64_t access_dropped; /* lines that the file did not take */
 	struct pf_service *services;
 	size_t n_services;
 	struct connections connections;

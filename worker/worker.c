@@ -81,7 +81,8 @@ end_turn(struct worker *worker, int n_events)
 	connection_settle_all(worker);
 	drain_review(worker);
 	accept_review(worker);
-	counter_set(&worker->slot->worker.log_dropped, log_dropped());
+	counter_set(&worker->slot->worker.log_dropped,
+	    log_dropped() + worker->access_dropped);
 	counter_set(&worker->slot->turn_since_ms, 0);
 }
 
