@@ -235,3 +235,25 @@ template_fill(const struct template *template,
 	memcpy(buf + to, template->text + from, template->len - from);
 	return to + template->len - from;
 }
+
+struct template *
+template_of_setting(struct pf_service *service, const char *name)
+{
+	char why[128];
+	struct template *template = template_new(
+	    pf_setting_text(service, name), service, why, sizeof(why));
+
+	if (template == NULL)
+		pf_service_log(service, PF_ERROR, "%s: %s", name, why);
+	return template;
+}
+
+void
+template_send(const struct template *template, struct pf_connection *connection)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = pf_peer(connection, &peer);
+	char text[TEMPLATE_MAX];
+
+	pf_send(connection, text, template_fill(template, &peer, length, text));
+}

@@ -32,4 +32,13 @@ void template_free(struct template *template); /* NULL is allowed */
 size_t template_fill(const struct template *template,
     const struct sockaddr_storage *peer, socklen_t length, char *buf);
 
+/* For handlers: the parsed text of the service's setting NAME, the caller's, or
+ * NULL after an error in the log. */
+struct template *
+template_of_setting(struct pf_service *service, const char *name);
+
+/* Sends it, with the peer of CONNECTION filled in. */
+void template_send(
+    const struct template *template, struct pf_connection *connection);
+
 #endif

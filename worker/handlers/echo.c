@@ -17,18 +17,10 @@ static const struct pf_setting settings[] = {
 static int
 start(struct pf_service *service)
 {
-	const char *text = pf_setting_text(service, "banner");
-	char why[128];
-
-	if (*text == '\0')
+	if (*pf_setting_text(service, "banner") == '\0')
 		return 0;
-	struct template *banner = template_new(text, service, why, sizeof(why));
-	if (banner == NULL) {
-		pf_service_log(service, PF_ERROR, "banner: %s", why);
-		return -1;
-	}
-	pf_service_set_data(service, banner);
-	return 0;
+	pf_service_set_data(service, template_of_setting(service, "banner"));
+	return pf_service_data(service) == NULL ? -1 : 0;
 }
 
 static void
@@ -42,13 +34,9 @@ opened(struct pf_connection *connection)
 {
 	const struct template *banner =
 	    pf_service_data(pf_connection_service(connection));
-	struct sockaddr_storage peer;
-	char text[TEMPLATE_MAX];
 
-	if (banner == NULL)
-		return;
-	socklen_t length = pf_peer(connection, &peer);
-	pf_send(connection, text, template_fill(banner, &peer, length, text));
+	if (banner != NULL)
+		template_send(banner, connection);
 }
 
 static void

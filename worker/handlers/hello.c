@@ -18,16 +18,8 @@ static const struct pf_setting settings[] = {
 static int
 start(struct pf_service *service)
 {
-	char why[128];
-	struct template *greeting = template_new(
-	    pf_setting_text(service, "greeting"), service, why, sizeof(why));
-
-	if (greeting == NULL) {
-		pf_service_log(service, PF_ERROR, "greeting: %s", why);
-		return -1;
-	}
-	pf_service_set_data(service, greeting);
-	return 0;
+	pf_service_set_data(service, template_of_setting(service, "greeting"));
+	return pf_service_data(service) == NULL ? -1 : 0;
 }
 
 static void
@@ -39,13 +31,8 @@ stop(struct pf_service *service)
 static void
 opened(struct pf_connection *connection)
 {
-	struct sockaddr_storage peer;
-	socklen_t length = pf_peer(connection, &peer);
-	char text[TEMPLATE_MAX];
-
-	pf_send(connection, text,
-	    template_fill(pf_service_data(pf_connection_service(connection)),
-		&peer, length, text));
+	template_send(
+	    pf_service_data(pf_connection_service(connection)), connection);
 	pf_finish(connection);
 }
 
