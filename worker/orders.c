@@ -14,13 +14,6 @@
 #include "worker/state.h"
 
 static void
-obey_quit(struct worker *worker)
-{
-	connection_kill_all(worker, CLOSE_OPERATOR);
-	worker->done = true;
-}
-
-static void
 obey_close(struct worker *worker, const struct message_close *order)
 {
 	struct message_close answer = *order;
@@ -84,7 +77,7 @@ orders_obey(void *arg, const struct worker_message *message, int fd)
 		drain_ask(worker, &message->body.drain);
 		break;
 	case MESSAGE_QUIT:
-		obey_quit(worker);
+		worker->done = true;
 		break;
 	case MESSAGE_LIST:
 		listing_send(worker, &message->body.list);

@@ -22,15 +22,17 @@ void service_stop_all(struct worker *worker);
  * max_connections is another. */
 void service_set_shares(struct worker *worker);
 
-/* The part of MAX (0 = no limit) that falls to worker SLOT (from 1) of N. */
+/* The part of MAX (0: no limit, then UINT64_MAX) that falls to the worker with
+ * RANK (from 1) among N; together they have MAX. */
 uint64_t service_share(uint64_t max, uint64_t rank, uint64_t n);
 
 /* A connection more, a connection less. */
 void service_count_opened(struct pf_service *service);
 void service_count_closed(struct pf_service *service);
 
-/* Around each callback of the handler: measures one in some and weights it,
- * so that busy time costs no clock call a request. */
+/* Around each callback of the handler that a client causes: measures one in 64
+ * and counts it for all, so that busy time costs no clock call a request. What
+ * the first returns is for the second. */
 int64_t service_enter(struct pf_service *service);
 void service_leave(struct pf_service *service, int64_t entered_us);
 

@@ -45,8 +45,8 @@ take_name(struct worker *worker)
 	title_show(worker);
 }
 
-/* The siblings' slots are there to be read. */
-static void
+/* The siblings' slots are there to be read. False with errno. */
+static bool
 take_slot(struct worker *worker)
 {
 	const struct worker_context *context = worker->context;
@@ -54,13 +54,15 @@ take_slot(struct worker *worker)
 	char *region = context->region;
 
 	worker->slot = slot_at(region, size, context->slot - 1);
-	mprotect(region, size * (context->slot - 1), PROT_READ);
-	mprotect(region + size * context->slot,
-	    size * (WORKERS_MAX - context->slot), PROT_READ);
+	if (mprotect(region, size * (context->slot - 1), PROT_READ) == -1 ||
+	    mprotect(region + size * context->slot,
+		size * (WORKERS_MAX - context->slot), PROT_READ) == -1)
+		return false;
 	counter_set(&worker->slot->phase, PHASE_STARTING);
 	counter_set(&worker->slot->accepting, 0);
 	counter_set(&worker->slot->active, 0);
 	counter_set(&worker->slot->turn_since_ms, 0);
+	return true;
 }
 
 static bool
@@ -153,7 +155,8 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 		return failed(1, why, why_size, "open \"/dev/null\"");
 	descriptors_close_others(context);
 	worker->now_ms = clock_monotonic_ms();
-	take_slot(worker);
+	if (!take_slot(worker))
+		return failed(1, why, why_size, "protect its siblings' slots");
 	take_name(worker);
 	crash_watch(worker->name, context->channel_fd);
 	oom_score_raise();

@@ -19,7 +19,7 @@
 /*
  * The worker's own state, private to worker/: one struct worker a process,
  * made by worker_main(). Each part has the module that writes it; the others
- * only read.
+ * only read, but where a field says so.
  */
 
 struct worker;
@@ -66,8 +66,9 @@ struct connections {
 	uint64_t next_id;		   /* never used twice */
 	struct timer_list lingering;
 	char *input;   /* INPUT_MAX bytes, in use during one callback only */
-	size_t unsent; /* bytes kept for peers that do not read, of all */
-	struct log_limit refused, failed; /* lines that clients can cause */
+	size_t unsent; /* bytes kept for peers that do not read; stream.c too */
+	struct log_limit refused; /* lines that clients can cause */
+	struct log_limit failed;  /* the same, of stream.c */
 };
 
 /* Bytes of one recv(2), a connection's turn: as much as stays in a core's cache
@@ -82,7 +83,7 @@ struct accepting {
 	struct listener *listeners;
 	size_t n;
 	bool standing_back; /* the siblings shall take what comes next */
-	bool review;	/* something changed: arm and disarm at turn's end */
+	bool review;	/* anybody's: arm and disarm at the end of the turn */
 	bool limited;	/* a limit keeps a listener waiting for an end */
 	bool poll_once; /* just came back: is anything still queued? */
 	bool came_back; /* this turn answers that */
@@ -115,8 +116,8 @@ struct worker {
 	struct slot *slot;
 	struct poller poller;
 	struct timers timers;
-	int64_t now_ms;		 /* read once a turn */
-	bool done;		 /* leave at the end of this turn */
+	int64_t now_ms; /* read once a turn */
+	bool done;	/* close everything and leave at the end of this turn */
 	unsigned put_off;	 /* turns for which timers have waited */
 	uint64_t n_workers;	 /* that the pool should have */
 	uint64_t rank;		 /* among them, from 1 */

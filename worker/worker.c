@@ -105,14 +105,12 @@ serve(struct worker *worker)
 	return 0;
 }
 
+/* Before READY. WHY has at most WORKER_TEXT_MAX bytes. */
 static _Noreturn void
 fail(struct worker *worker, int status, const char *why)
 {
-	char text[WORKER_TEXT_MAX] = "";
-
-	strlcpy(text, why, sizeof(text));
-	log_error("%s", text);
-	channel_send(&worker->channel, MESSAGE_FAILED, text, strlen(text) + 1);
+	log_error("%s", why);
+	channel_send(&worker->channel, MESSAGE_FAILED, why, strlen(why) + 1);
 	leave_exit(worker, status);
 }
 

@@ -65,8 +65,7 @@ const struct handler_catalog *worker_handlers(void);
  * struct. The supervisor believes nothing of what it receives: it checks type
  * and length and uses contents as text and numbers only.
  */
-#define WORKER_MESSAGE_MAX 1024
-#define WORKER_TEXT_MAX	   512
+#define WORKER_TEXT_MAX 512
 
 enum worker_message_type {
 	/* supervisor to worker */

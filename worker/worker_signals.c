@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "worker/connection.h"
 #include "worker/drain.h"
 #include "worker/state.h"
 #include "worker/worker_signals.h"
@@ -47,7 +46,7 @@ worker_signals_reset(struct worker *worker)
 {
 	sigset_t set;
 
-	for (int i = 1; i < SIGRTMAX; i++)
+	for (int i = 1; i <= SIGRTMAX; i++)
 		reset(i);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
@@ -71,7 +70,6 @@ signal_ready(struct watch *watch, uint32_t events)
 		drain_ask_alone(worker);
 		return;
 	}
-	connection_kill_all(worker, CLOSE_OPERATOR);
 	worker->done = true;
 }
 
