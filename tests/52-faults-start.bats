@@ -591,16 +591,6 @@ for n, port in enumerate(int(word) for word in sys.argv[1:]):
 
 # --- reloads that ask for too much -------------------------------------------
 
-# Everything that a reload which fails must leave as it is.
-everything() {
-	ctl_json workers default | jq -c '.[] | [.worker, .pid, .state, .role]'
-	ctl_json status | jq '.configuration, .reloads, (.pools | length)'
-	ctl_json listeners | jq -r '.[].listener'
-	"${INSIDE[@]}" ss -Hlntue "sport = :$(port echo)" |
-		grep -o ' ino:[0-9]*'
-	ctl config
-}
-
 # Who is served meanwhile; what is in the background by then does not have the
 # connection as well.
 hold_client() {
@@ -643,11 +633,6 @@ refuses_reload() {
 	is_served
 }
 
-add_service() {
-	printf '[service %s]\nhandler = echo\nlisten = %s\n' "$1" "$2" \
-		>>"$CONFIG"
-}
-
 @test "fault 44: an address in use fails the reload, and all stays as it was" {
 	LOG_ERRORS='cannot listen on|reload failed'
 	write_echo_config
@@ -663,8 +648,8 @@ add_service() {
 	hold_client
 	# Workers would be new as well, and one listener could be had.
 	sed -i "s|^workers = .*|&\nnofile = 500|" "$CONFIG"
-	add_service good "unix:$DIR/good.sock"
-	add_service bad "$tcp $udp unix:$DIR/taken.sock"
+	add_service good echo "unix:$DIR/good.sock"
+	add_service bad echo "$tcp $udp unix:$DIR/taken.sock"
 	refuses_reload 1 \
 		"cannot listen on \"$tcp\": address already in use" \
 		"cannot listen on \"$udp\": address already in use" \
@@ -675,7 +660,7 @@ add_service() {
 	assert_baseline
 	# The rest is taken up when that is gone.
 	cp "$DIR/before" "$CONFIG"
-	add_service good "unix:$DIR/good.sock"
+	add_service good echo "unix:$DIR/good.sock"
 	run -0 ctl reload
 	run -0 timeout 5 socat - "unix:$DIR/good.sock" <<<hello
 	assert_output hello
@@ -690,7 +675,7 @@ add_service() {
 	start_watched
 	occupy STREAM
 	hold_client
-	add_service late "tcp://127.0.0.1:$OCCUPIED"
+	add_service late echo "tcp://127.0.0.1:$OCCUPIED"
 	refuses_reload 1 "tcp://127.0.0.1:$OCCUPIED"
 	end_background
 	run -0 ctl reload
@@ -699,11 +684,6 @@ add_service() {
 	release_client
 	wait_until 5 no_worker_drains
 	take_baseline
-}
-
-no_worker_drains() {
-	[ "$(ctl_json workers | jq '[.[] | select(.role != "serving")] |
-		length')" = 0 ]
 }
 
 @test "fault 44: an address that one of its own still has is in use, too" {
@@ -775,7 +755,7 @@ inside() {
 	LOG_ERRORS='cannot listen on|reload failed'
 	write_echo_config
 	start_apart
-	add_service late tcp://192.0.2.1:7777
+	add_service late echo tcp://192.0.2.1:7777
 	refuses_reload 1 'cannot listen on "tcp://192.0.2.1:7777": Cannot assign requested address'
 	inside 'ip address add 192.0.2.1/32 dev lo'
 	run -0 ctl reload
@@ -894,7 +874,7 @@ places() {
 	write_echo_config
 	let_others_in
 	start_apart "${NOBODY[@]}"
-	add_service low tcp://127.0.0.1:7
+	add_service low echo tcp://127.0.0.1:7
 	refuses_reload 1 \
 		'cannot listen on "tcp://127.0.0.1:7": Permission denied'
 	# A system may let him have it.

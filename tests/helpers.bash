@@ -356,12 +356,14 @@ ready_workers_are() {
 	[ "$(worker_pids "${2:-default}" | wc -l)" = "$1" ]
 }
 
-# Everything that a reload which fails must leave as it is.
+# Everything that a reload which fails must leave as it is. INSIDE is empty, or
+# what start_apart says.
 everything() {
 	ctl_json workers | jq -c '.[] | [.worker, .pid, .state, .role]'
 	ctl_json status | jq '.configuration, .reloads, (.pools | length)'
 	ctl_json listeners | jq -r '.[].listener'
-	ss -Hltne "sport = :$(port echo)" | grep -o ' ino:[0-9]*'
+	"${INSIDE[@]}" ss -Hltne "sport = :$(port echo)" |
+		grep -o ' ino:[0-9]*'
 	ctl config
 }
 
