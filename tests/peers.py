@@ -83,6 +83,11 @@ def remains(s):
         got += part
 
 
+def gone(s):
+    """The other side has closed it already, without a word."""
+    return bool(select.select([s], [], [], 0)[0]) and remains(s) == b""
+
+
 def later(ms):
     """Lets the clock of a daemon leap ahead, see clock_leaps.c. When this comes
     back, all that was due meanwhile has been done."""
