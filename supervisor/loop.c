@@ -135,6 +135,12 @@ loop_now_ms(void)
 	return loop.now_ms;
 }
 
+uint64_t
+loop_turn(void)
+{
+	return loop.turn;
+}
+
 /* Milliseconds until the first timer, -1 when there is none. */
 static int
 next_deadline(void)

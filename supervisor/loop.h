@@ -54,6 +54,9 @@ void loop_timer_cancel(struct timer *timer);
 /* Monotonic milliseconds, read once a turn. */
 int64_t loop_now_ms(void);
 
+/* The number of this turn, from 1; 0 before the first. */
+uint64_t loop_turn(void);
+
 /* Runs until loop_stop(), which may come before; BETWEEN is called after each
  * turn. */
 void loop_run(void (*between)(void *arg), void *arg);

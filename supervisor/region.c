@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,7 +50,8 @@ region_map(struct region *region, size_t n_services)
 	if (region->shared == NULL)
 		return false;
 	region->seen = map(region->size, MAP_PRIVATE);
-	if (region->seen == NULL || !hide(region)) {
+	region->looked = calloc(WORKERS_MAX, sizeof(*region->looked));
+	if (region->seen == NULL || region->looked == NULL || !hide(region)) {
 		int saved = errno;
 		region_unmap(region);
 		errno = saved;
@@ -67,6 +69,7 @@ region_unmap(struct region *region)
 		munmap(region->shared, region->size);
 	if (region->seen != NULL)
 		munmap(region->seen, region->size);
+	free(region->looked);
 	if (exposed == region)
 		exposed = NULL;
 	*region = (struct region){ 0 };
@@ -91,12 +94,15 @@ region_fork(struct region *region)
 }
 
 const struct slot *
-region_look(const struct region *region, size_t slot)
+region_look(const struct region *region, size_t slot, uint64_t when)
 {
 	struct slot *seen = slot_at(region->seen, region->slot_size, slot - 1);
 
+	if (when != 0 && region->looked[slot - 1] == when)
+		return seen;
 	slot_look(seen, slot_at(region->shared, region->slot_size, slot - 1),
 	    region->n_services);
+	region->looked[slot - 1] = when;
 	return seen;
 }
 

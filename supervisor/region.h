@@ -20,6 +20,8 @@ struct region {
 	size_t size;
 	size_t slot_size;
 	size_t n_services;
+	uint64_t
+	    *looked; /* when each slot was looked at, as region_look() says */
 };
 
 /* Maps slots for N_SERVICES, all zero. False with errno; nothing is mapped
@@ -37,8 +39,10 @@ void region_unmap(struct region *region);
 pid_t region_fork(struct region *region);
 
 /* What the worker in SLOT (from 1) has counted so far, as far as that can be;
- * see slot_look(). Valid until the region is unmapped. */
-const struct slot *region_look(const struct region *region, size_t slot);
+ * see slot_look(). What was seen at the same WHEN (any number but 0) is not
+ * looked at again; 0 looks in any case. Valid until the region is unmapped. */
+const struct slot *
+region_look(const struct region *region, size_t slot, uint64_t when);
 
 /* SLOT begins at zero again. No process may be in it. */
 void region_clear(const struct region *region, size_t slot);

@@ -46,7 +46,8 @@ worker_handle_name(const struct worker_handle *worker, char *buf, size_t size)
 const struct slot *
 worker_handle_slot(const struct worker_handle *worker)
 {
-	return region_look(&worker->generation->region, worker->slot);
+	return region_look(
+	    &worker->generation->region, worker->slot, loop_turn());
 }
 
 static void
@@ -406,6 +407,8 @@ worker_handle_ended(struct worker_handle *worker, int status)
 	int64_t alive_ms = loop_now_ms() - worker->started_ms;
 
 	worker_channel_read_last(worker);
+	/* Once more, whoever has looked in this turn. */
+	region_look(&generation->region, worker->slot, 0);
 	tell_end(worker, status);
 	count_end(generation->pool, status);
 	totals_fold(generation, worker_handle_slot(worker), status != 0);

@@ -85,7 +85,7 @@ char *
 worker_handle_name(const struct worker_handle *worker, char *buf, size_t size);
 
 /* What it has counted so far, as far as that can be: a private copy of its
- * page, which nobody else in the supervisor reads. */
+ * slot, brought up to date once a turn, however often it is asked for. */
 const struct slot *worker_handle_slot(const struct worker_handle *worker);
 
 #endif
