@@ -60,9 +60,10 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 PKG_CONFIG ?= pkg-config
 pkg_cflags := $(shell $(PKG_CONFIG) --cflags libbsd-overlay inih jansson \
-	libpcap 2>&1)
+	libpcap ncursesw 2>&1)
 pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
 # libs_NAME: what only the program NAME links with.
+libs_preforkctl := $(shell $(PKG_CONFIG) --libs ncursesw 2>&1)
 libs_preforksniff := $(shell $(PKG_CONFIG) --libs libpcap 2>&1)
 # A constructor that setproctitle(3) needs; linked into the daemon only.
 ctor_libs := $(shell $(PKG_CONFIG) --libs libbsd-ctor 2>&1)
@@ -194,7 +195,7 @@ remember = $(quiet)mkdir -p $(@D); printf '%s\n' $(call quoted,$(1)) | \
 
 $(BUILD)/flags: FORCE
 	$(call remember,$(COMPILE) / $(LINK) / $(pkg_libs) $(ctor_libs) \
-	    $(libs_preforksniff))
+	    $(libs_preforkctl) $(libs_preforksniff))
 
 # A source that came or went changes the list, which renews the archives.
 $(BUILD)/sources: FORCE

@@ -31,6 +31,7 @@ needs_of_build() {
 	module libbsd-ctor
 	module inih
 	module jansson
+	module ncursesw
 	module libpcap
 	END
 }
@@ -126,6 +127,7 @@ packages() {
 	libbsd-ctor libbsd-dev libbsd-ctor-static libbsd-static
 	inih libinih-dev inih-devel inih-dev
 	jansson libjansson-dev jansson-devel jansson-dev
+	ncursesw libncurses-dev ncurses-devel ncurses-dev
 	libpcap libpcap-dev libpcap-devel libpcap-dev
 	bats bats bats bats
 	bats-support bats-support bats-support bats-support

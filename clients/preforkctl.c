@@ -19,7 +19,9 @@
 #include "clients/preforkctl_commands.h"
 #include "clients/preforkctl_connection.h"
 #include "clients/preforkctl_reply.h"
+#include "clients/preforkctl_top.h"
 #include "common/commands.h"
+#include "common/units.h"
 
 #define TIMEOUT_S     60    /* a reload may wait for start_timeout */
 #define TIMEOUT_S_MAX 86400 /* a day */
@@ -241,6 +243,28 @@ ask(const char *path, const struct buffer *request, struct reply *reply,
 	return status;
 }
 
+/* top [INTERVAL] */
+static int
+show_top(char **words, const struct options *options)
+{
+	int64_t interval_ms = TOP_INTERVAL_MS;
+	const char *why = "is not from 100ms to 1h";
+
+	if (options->json || (words[1] != NULL && words[2] != NULL)) {
+		reply_complain(
+		    "top is for a screen; it takes an interval only");
+		return STATUS_USAGE;
+	}
+	if (words[1] != NULL &&
+	    (!unit_parse_duration(words[1], &interval_ms, &why) ||
+		interval_ms < TOP_INTERVAL_MIN_MS ||
+		interval_ms > TOP_INTERVAL_MAX_MS)) {
+		reply_complain("the interval \"%s\" %s", words[1], why);
+		return STATUS_USAGE;
+	}
+	return top_run(find_socket(options), interval_ms);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -257,6 +281,8 @@ main(int argc, char **argv)
 	if (*words == NULL)
 		usage_error();
 	check_command(*words);
+	if (strcmp(*words, "top") == 0)
+		return show_top(words, &options);
 	make_request(&request, words, options.json);
 	struct reply reply = { .json = options.json,
 		.streaming = strcmp(*words, "events") == 0,

@@ -22,6 +22,9 @@ static const struct command {
 	{ #name, arguments, RIGHT_##right, help },
 	CONTROL_COMMANDS(ROW)
 #undef ROW
+	/* What preforkctl does by itself, with commands of the daemon. */
+	{ "top", "[INTERVAL]", RIGHT_READ,
+	    "watch pools, services and workers on the screen" },
 };
 
 static const struct {

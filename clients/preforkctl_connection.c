@@ -91,7 +91,8 @@ wait_for(const struct connection *connection, short events)
 {
 	struct pollfd fds[2] = {
 		{ .fd = connection->fd, .events = events },
-		{ .fd = connection->watch_fd },
+		{ .fd = connection->watch_fd,
+		    .events = connection->watch_events },
 	};
 
 	for (;;) {
@@ -104,7 +105,7 @@ wait_for(const struct connection *connection, short events)
 		if (n > 0 && fds[0].revents != 0)
 			return CONNECTION_LINE;
 		if (n > 0)
-			return CONNECTION_UNHEARD;
+			return CONNECTION_WATCHED;
 	}
 }
 

@@ -11,7 +11,8 @@
 /* A connection to the control socket, read line by line. */
 struct connection {
 	int fd;
-	int watch_fd;	     /* whose reader may go away (stdout), or -1 */
+	int watch_fd;	     /* ends the waiting too, or -1 */
+	short watch_events;  /* of it; an error or hang-up always counts */
 	int64_t deadline_ms; /* of everything; 0 = none */
 	struct buffer in;
 	size_t n_taken; /* bytes of the line given out last */
@@ -21,7 +22,7 @@ enum connection_result {
 	CONNECTION_LINE = 0,
 	CONNECTION_ENDED,    /* the daemon closed it */
 	CONNECTION_LATE,     /* the deadline has passed */
-	CONNECTION_UNHEARD,  /* the reader of watch_fd went away */
+	CONNECTION_WATCHED,  /* watch_fd is ready; call again to go on */
 	CONNECTION_TOO_LONG, /* a line beyond all sense */
 	CONNECTION_FAILED,   /* errno tells */
 };

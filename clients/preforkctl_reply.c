@@ -130,7 +130,7 @@ reply_broken(const struct reply *reply, enum connection_result result,
 		reply_complain("no whole reply within %lld seconds",
 		    (long long)timeout_ms / 1000);
 		break;
-	case CONNECTION_UNHEARD:
+	case CONNECTION_WATCHED:
 		return STATUS_DONE;
 	case CONNECTION_TOO_LONG:
 		reply_complain("a line of the reply is too long for memory");

@@ -46,7 +46,7 @@ ask_fake() {
 	local name
 	for name in help ping version status health stats listeners workers \
 		connections config events reload restart drain resume close \
-		log stop; do
+		log stop top; do
 		assert_line --regexp "^ [ *]$name( |$)"
 	done
 	assert_line --regexp '^ \*close ID +close the connection'
