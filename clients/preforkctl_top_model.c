@@ -176,13 +176,21 @@ take_rows(struct top_model *model, const json_t *stats,
 	size_t i;
 
 	json_array_foreach(json_object_get(stats, "pools"), i, row)
-	    take_pool(&model->pools[i], row);
+	{
+		take_pool(&model->pools[i], row);
+	}
 	json_array_foreach(json_object_get(stats, "workers"), i, row)
-	    take_worker(&model->workers[i], row, before, elapsed_us);
+	{
+		take_worker(&model->workers[i], row, before, elapsed_us);
+	}
 	json_array_foreach(json_object_get(stats, "services"), i, row)
-	    take_service(&model->services[i], row, before, elapsed_us);
+	{
+		take_service(&model->services[i], row, before, elapsed_us);
+	}
 	json_array_foreach(json_object_get(stats, "listeners"), i, row)
-	    take_listener(model, row);
+	{
+		take_listener(model, row);
+	}
 }
 
 static void
