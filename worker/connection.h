@@ -39,7 +39,7 @@ struct pf_connection {
 	uint8_t cause;	      /* enum close_cause, when dead */
 	bool eof : 1;	      /* the peer has shut down its side */
 	bool finishing : 1;   /* the handler has said its last */
-	bool lingering : 1;   /* ... and the peer has not read it yet */
+	bool lingering : 1;   /* ... and what still comes is thrown away */
 	bool paused : 1;      /* the handler wants no more for now */
 	bool drained_due : 1; /* drained() is owed for a pf_send() */
 	bool keep : 1;	      /* pf_keep() was called in timeout() */

@@ -24,6 +24,7 @@ struct gate {
 	uint8_t missed[WORKERS_MAX];
 };
 
+/* For the worker in slot SELF (from 0) of REGION, which outlives the gate. */
 void gate_init(struct gate *gate, void *region, size_t slot_size, size_t self,
     uint64_t n_slots);
 void gate_set_slots(struct gate *gate, uint64_t n_slots);

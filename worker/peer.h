@@ -22,11 +22,13 @@ struct peer {
 	} address;
 };
 
-/* Keeps SA as accept(2) gave it. False when memory ran out. */
+/* Keeps a copy of SA as accept(2) gave it. False when memory ran out: there is
+ * nothing to clear then. */
 bool peer_set(struct peer *peer, const struct sockaddr *sa, socklen_t length);
-void peer_clear(struct peer *peer);
+void peer_clear(struct peer *peer); /* frees what it holds */
 
-/* The address again. Returns its length. */
+/* The address again, with zeros behind it. Returns its length, for an unnamed
+ * Unix peer that of sa_family (unix(7)). */
 socklen_t peer_get(const struct peer *peer, struct sockaddr_storage *sa);
 
 /* As text, see endpoint_format(). Returns BUF. */

@@ -23,12 +23,14 @@ struct poller {
 bool poller_open(struct poller *poller);
 void poller_close(struct poller *poller);
 
-/* Return false with errno (ENOSPC, ENOMEM). EVENTS are EPOLL* bits. */
+/* WATCH is the caller's and must live until FD is removed, or closed for good,
+ * and the turn is over. Return false with errno (ENOSPC, ENOMEM: epoll_ctl(2)).
+ * EVENTS are EPOLL* bits. */
 bool
 poller_add(struct poller *poller, int fd, struct watch *watch, uint32_t events);
 bool poller_change(
     struct poller *poller, int fd, struct watch *watch, uint32_t events);
-void poller_remove(struct poller *poller, int fd);
+void poller_remove(struct poller *poller, int fd); /* no error if not there */
 
 #define POLLER_EVENTS 64 /* taken a turn */
 

@@ -73,8 +73,9 @@ struct pf_handler {
 
 	/* Once in each worker for each service, before the first client and
 	 * before READY. Files can no longer be opened (sandbox). Returns 0, or
-	 * -1 after pf_service_log(): the worker then leaves with status 78 and
-	 * is not started again. */
+	 * -1 after pf_service_log(): the worker then leaves and, unless errno
+	 * tells of something that passes (ENOMEM, EMFILE, ENFILE, EAGAIN,
+	 * EINTR, EIO), is not started again. */
 	int (*start)(struct pf_service *service);
 	/* Once for each start() that returned 0, when the worker leaves in
 	 * order; all connections have ended. */

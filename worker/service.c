@@ -4,6 +4,7 @@
  * the limit, timeouts. What a connection does is in connection.c and
  * stream.c.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,6 +89,7 @@ service_start_all(struct worker *worker, const char **name)
 {
 	for (size_t i = 0; i < worker->n_services; i++) {
 		struct pf_service *service = &worker->services[i];
+		errno = 0;
 		if (service->handler->start != NULL &&
 		    service->handler->start(service) == -1) {
 			*name = service->config->name;

@@ -13,8 +13,8 @@
 bool service_init_all(struct worker *worker, char *why, size_t why_size);
 void service_free_all(struct worker *worker);
 
-/* Calls the handlers' start(). False when one refuses; it has said why in the
- * log. *NAME is that service's. */
+/* Calls the handlers' start(). False when one refuses, with errno as it has
+ * left it, else 0; it has said why in the log. *NAME is that service's. */
 bool service_start_all(struct worker *worker, const char **name);
 void service_stop_all(struct worker *worker);
 

@@ -172,9 +172,10 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 		return status_of_refusal(errno);
 	lock_in(context->pool);
 	if (!service_start_all(worker, &refused)) {
+		int status = status_of_refusal(errno);
 		snprintf(why, why_size,
 		    "service \"%s\": its handler refused to start", refused);
-		return EXIT_CONFIG;
+		return status;
 	}
 	return 0;
 }

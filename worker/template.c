@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,7 @@ template_new(const char *text, const struct pf_service *service, char *why,
 	}
 	if (!parse(template, text, service, why, why_size)) {
 		free(template);
+		errno = EINVAL;
 		return NULL;
 	}
 	return template;

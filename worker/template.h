@@ -23,7 +23,8 @@ struct template;
 /* For struct pf_setting: is TEXT one? */
 int template_check(const char *text, char *why, size_t why_size);
 
-/* Returns the parsed TEXT, the caller's, or NULL with a phrase in WHY. */
+/* Returns the parsed TEXT, the caller's, or NULL with a phrase in WHY and errno
+ * (EINVAL, ENOMEM). SERVICE may be NULL: %s and %w are then empty. */
 struct template *template_new(const char *text,
     const struct pf_service *service, char *why, size_t why_size);
 void template_free(struct template *template); /* NULL is allowed */
@@ -33,7 +34,7 @@ size_t template_fill(const struct template *template,
     const struct sockaddr_storage *peer, socklen_t length, char *buf);
 
 /* For handlers: the parsed text of the service's setting NAME, the caller's, or
- * NULL after an error in the log. */
+ * NULL after an error in the log, with errno as above. */
 struct template *
 template_of_setting(struct pf_service *service, const char *name);
 

@@ -53,7 +53,8 @@ struct worker_context {
 /*
  * Runs a worker in the process that has just been forked, to its end. Never
  * returns. Exit status: 0 drained or told to quit, 1 failed, 78 (EX_CONFIG)
- * when the configuration asks for what cannot be had.
+ * when the configuration asks for what cannot be had; 23 when the address
+ * sanitizer has found leaks.
  */
 _Noreturn void worker_main(const struct worker_context *context);
 

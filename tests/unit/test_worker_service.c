@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Shares of a service's max_connections, and the catalogue of handlers. */
+/* Shares of a service's max_connections, handlers that refuse to start, and the
+ * catalogue of handlers. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +28,57 @@ test_shares_add_up(void **state)
 	}
 	assert_true(service_share(0, 1, 4) == UINT64_MAX);
 	assert_int_equal(service_share(5, 1, 0), 5);
+}
+
+static int start_errno, n_started;
+
+static int
+start(struct pf_service *service)
+{
+	(void)service;
+	n_started++;
+	if (start_errno != -1)
+		errno = start_errno;
+	return n_started == 2 ? -1 : 0;
+}
+
+static void
+stop(struct pf_service *service)
+{
+	(void)service;
+	n_started--;
+}
+
+/* Whether a pool is given up depends on it. */
+static void
+test_refusal_tells_errno(void **state)
+{
+	static const struct pf_handler handler = { .start = start,
+		.stop = stop };
+	static char first[] = "first", second[] = "second", third[] = "third";
+	struct service_config configs[] = { { .name = first },
+		{ .name = second }, { .name = third } };
+	struct pf_service services[3];
+	struct worker worker = { .services = services, .n_services = 3 };
+	const char *name = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		services[i] = (struct pf_service){ .handler = &handler,
+			.config = &configs[i] };
+	start_errno = ENOMEM;
+	assert_false(service_start_all(&worker, &name));
+	assert_int_equal(errno, ENOMEM);
+	assert_string_equal(name, "second");
+	/* Only those that have started are stopped. */
+	n_started = 1;
+	service_stop_all(&worker);
+	assert_int_equal(n_started, 0);
+	/* What others have left is no reason. */
+	start_errno = -1;
+	errno = ENOMEM;
+	assert_false(service_start_all(&worker, &name));
+	assert_int_equal(errno, 0);
 }
 
 static void
@@ -57,6 +110,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shares_add_up),
+		cmocka_unit_test(test_refusal_tells_errno),
 		cmocka_unit_test(test_catalogue_is_the_handlers),
 	};
 
