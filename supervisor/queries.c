@@ -360,11 +360,7 @@ queries_row(struct worker_handle *worker, const struct message_row *row)
 		query->n_left_out++;
 		return;
 	}
-	json_t *object = row_object(worker, row);
-	/* The ID tells the worker, and a terminal has only so many columns. */
-	if (!control_wants_json(query->connection))
-		json_object_del(object, "worker");
-	if (json_array_append_new(query->rows, object) == -1)
+	if (json_array_append_new(query->rows, row_object(worker, row)) == -1)
 		query->n_left_out++;
 }
 

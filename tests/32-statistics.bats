@@ -455,8 +455,8 @@ s.sendall(b'abc'); s.recv(3); s.shutdown(socket.SHUT_WR); time.sleep(20)"
 		"$(ctl_json workers | jq '.[] | select(.connections > 0 and
 		    .accepted > 0) | .pid' | grep -x "$(ids echo | cut -d. -f1)")"
 	run -0 ctl connections echo
-	assert_line --index 0 --regexp '^ID +SERVICE +PEER +LOCAL +STATE +AGE '
-	assert_line --index 1 --regexp "^$(ids echo) +echo +$peer +tcp://"
+	assert_line --index 0 --regexp '^ID +SERVICE +WORKER +PEER +LOCAL +STATE +AGE '
+	assert_line --index 1 --regexp "^$(ids echo) +echo +default/[12] +$peer +tcp://"
 	assert_equal "${#lines[@]}" 2
 }
 
