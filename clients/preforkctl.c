@@ -91,7 +91,7 @@ take_option(struct options *options, int option)
 	switch (option) {
 	case 'h':
 		print_help();
-		exit(STATUS_DONE);
+		exit(reply_flush(STATUS_DONE));
 	case 'j':
 		options->json = true;
 		break;
@@ -103,7 +103,7 @@ take_option(struct options *options, int option)
 		break;
 	case 'V':
 		printf("preforkctl %s\n", PREFORKD_VERSION);
-		exit(STATUS_DONE);
+		exit(reply_flush(STATUS_DONE));
 	default:
 		usage_error();
 	}

@@ -10,12 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "supervisor/activation.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
 static struct {
-	char names[ACTIVATION_MAX][64];
+	struct {
+		int fd;
+		char name[64];
+	} sockets[ACTIVATION_MAX];
 	size_t n;
 } passed;
 
@@ -30,7 +34,12 @@ count_passed(void)
 	    strtoll(pid, NULL, 10) != (long long)getpid())
 		return 0;
 	long long n = strtonum(fds, 1, ACTIVATION_MAX, &error);
-	return error != NULL ? 0 : (size_t)n;
+	if (error == NULL)
+		return (size_t)n;
+	log_warn("no passed socket is used: LISTEN_FDS is %s, at most %d can "
+		 "be passed",
+	    error, ACTIVATION_MAX);
+	return 0;
 }
 
 /* The names are separated by colons; a missing one is "unknown". */
@@ -55,12 +64,14 @@ activation_init(void)
 
 	for (size_t i = 0; i < n; i++) {
 		int fd = FIRST_FD + (int)i;
-		take_name(&names, passed.names[i], sizeof(passed.names[i]));
-		int flags = fcntl(fd, F_GETFD);
-		if (flags != -1)
-			fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+		char name[64];
+		take_name(&names, name, sizeof(name));
+		/* One that is not open will soon be something of ours. */
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+			continue;
+		passed.sockets[passed.n].fd = fd;
+		strlcpy(passed.sockets[passed.n++].name, name, sizeof(name));
 	}
-	passed.n = n;
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
@@ -72,8 +83,8 @@ activation_find(const char *name, int *fds, size_t max)
 	size_t n = 0;
 
 	for (size_t i = 0; i < passed.n && n < max; i++) {
-		if (strcmp(passed.names[i], name) == 0)
-			fds[n++] = FIRST_FD + (int)i;
+		if (strcmp(passed.sockets[i].name, name) == 0)
+			fds[n++] = passed.sockets[i].fd;
 	}
 	return n;
 }
@@ -85,7 +96,7 @@ activation_names(char *buf, size_t size)
 	for (size_t i = 0; i < passed.n; i++) {
 		if (i > 0)
 			strlcat(buf, ", ", size);
-		strlcat(buf, passed.names[i], size);
+		strlcat(buf, passed.sockets[i].name, size);
 	}
 	return buf;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "supervisor/check.h"
+#include "supervisor/listener.h"
 #include "supervisor/logfiles.h"
 
 static void
@@ -101,18 +102,15 @@ check_chroot(const struct config *config, const struct pool_config *pool,
 static int
 try_bind(const struct endpoint *endpoint, int type)
 {
-	int on = 1, error = 0;
+	int error = 0;
 	int fd = socket(endpoint->storage.ss_family, type | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return errno;
-	/* As the daemon does. On datagrams it could take a running daemon's. */
-	if (type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (endpoint->storage.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)&endpoint->storage,
-		endpoint->length) == -1 &&
+	if (listener_set_options(fd, endpoint->storage.ss_family, type) == -1)
+		error = errno;
+	else if (bind(fd, (const struct sockaddr *)&endpoint->storage,
+		     endpoint->length) == -1 &&
 	    errno != EADDRINUSE)
 		error = errno;
 	close(fd);

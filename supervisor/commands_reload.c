@@ -52,7 +52,9 @@ plan_reload(struct control_connection *connection)
 	errors_init(&errors);
 	struct config *next =
 	    config_load(supervisor.config_path, worker_handlers(), &errors);
-	if (next == NULL) {
+	if (next == NULL && errors.n == 0)
+		control_error(connection, CONTROL_FAILED, "out of memory");
+	else if (next == NULL) {
 		tell_messages(connection, "", &errors);
 		control_error(connection, CONTROL_CONFIG,
 		    "%zu error%s in \"%s\"", errors.n, errors.n == 1 ? "" : "s",

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ wait_for_child(int fd, pid_t pid)
 {
 	char byte;
 	ssize_t n;
-	int status;
+	int status = 0;
 
 	do {
 		n = read(fd, &byte, 1);
@@ -53,6 +54,9 @@ daemonize(void)
 {
 	int ends[2];
 
+	/* Ignored, as whoever started us may have left it, the child's status
+	 * would be lost. */
+	signal(SIGCHLD, SIG_DFL);
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	pid_t pid = fork();

@@ -79,18 +79,21 @@ listener_new(const struct address *address, int fd, int type)
 	return listener;
 }
 
-static void
-set_options(int fd, int family, int type)
+int
+listener_set_options(int fd, int family, int type)
 {
-	int on = 1;
+	const int on = 1;
 
 	/* An old connection in TIME_WAIT must not keep the port. Not for
 	 * datagrams: there it would let a second daemon bind it unnoticed. */
-	if (family != AF_UNIX && type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (family != AF_UNIX && type == SOCK_STREAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+		return -1;
 	/* "*" opens both families side by side. */
 	if (family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+		return setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	return 0;
 }
 
 static int
@@ -122,14 +125,15 @@ listener_open(const struct address *address, const struct endpoint *endpoint,
 
 	if (fd == -1)
 		return NULL;
-	set_options(fd, endpoint->storage.ss_family, type);
 	struct listener *listener = listener_new(address, fd, type);
 	if (listener == NULL) {
 		close(fd);
+		errno = ENOMEM;
 		return NULL;
 	}
 	listener->backlog = (int)service->backlog;
-	if (bind_socket(listener, endpoint, service) == -1 ||
+	if (listener_set_options(fd, endpoint->storage.ss_family, type) == -1 ||
+	    bind_socket(listener, endpoint, service) == -1 ||
 	    (type == SOCK_STREAM && listen(fd, listener->backlog) == -1) ||
 	    !describe(listener)) {
 		int saved = errno;
@@ -173,7 +177,10 @@ listener_take(const struct address *address, int fd, const char **why)
 	if (*why != NULL)
 		return NULL;
 	int flags = fcntl(fd, F_GETFL);
-	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1) {
+		*why = "it cannot be made non-blocking";
+		return NULL;
+	}
 	struct listener *listener =
 	    listener_new(address, fd, option(fd, SO_TYPE));
 	if (listener == NULL) {

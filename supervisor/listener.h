@@ -28,6 +28,12 @@ struct listener {
 	struct socket_file file; /* unix: paths */
 };
 
+/*
+ * What a socket of FAMILY and TYPE is given before bind(2), so that it takes
+ * its address for itself and no more. 0, or -1 with errno.
+ */
+int listener_set_options(int fd, int family, int type);
+
 /* Opens one socket for SERVICE; NULL with errno. Does not block. */
 struct listener *listener_open(const struct address *address,
     const struct endpoint *endpoint, const struct service_config *service);

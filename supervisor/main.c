@@ -237,6 +237,16 @@ run(const struct options *options)
 	return status;
 }
 
+/* What was printed must have arrived. */
+static int
+printed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "preforkd: cannot write: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -250,16 +260,16 @@ main(int argc, char **argv)
 	case TASK_RUN:
 		return run(&options);
 	case TASK_CHECK:
-		return check(options.file);
+		return printed(check(options.file));
 	case TASK_PRINT:
-		return print(options.file);
+		return printed(print(options.file));
 	case TASK_EXPLAIN:
-		return explain_settings(options.key);
+		return printed(explain_settings(options.key));
 	case TASK_VERSION:
-		return print_version();
+		return printed(print_version());
 	case TASK_HELP:
 		fputs(usage_text, stdout);
-		return EXIT_SUCCESS;
+		return printed(EXIT_SUCCESS);
 	}
 	return EX_USAGE;
 }

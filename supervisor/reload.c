@@ -397,6 +397,11 @@ begin_reading(void)
 	    config_load(supervisor.config_path, worker_handlers(), &errors);
 	if (reload.next == NULL) {
 		size_t n = errors.n;
+		if (n == 0) { /* not even a message found memory */
+			fail(CONTROL_FAILED, EXIT_FAILURE, &errors,
+			    "out of memory");
+			return;
+		}
 		fail(CONTROL_CONFIG, EX_CONFIG, &errors,
 		    "%zu error%s in \"%s\"; nothing has changed", n,
 		    n == 1 ? "" : "s", supervisor.config_path);

@@ -429,6 +429,43 @@ launch_activated() {
 	assert_line --regexp 'preforkd.ini:[0-9]+: .*"fd://missing".*\(passed: web, mail\)'
 }
 
+@test "a passed descriptor that is not open is none" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = fd://gone
+	END
+	# It would be the log, the loop or the control socket.
+	# shellcheck disable=SC2016 # for the inner shell
+	run -1 timeout 10 sh -c 'LISTEN_PID=$$ LISTEN_FDS=2 \
+		LISTEN_FDNAMES=gone:gone exec "$@" 3>&- 4>&-' sh \
+		"$PREFORKD" -c "$CONFIG"
+	assert_output --partial "passed no socket of that name (passed: none)"
+}
+
+@test "more passed descriptors than can be are none, and that is said" {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = unix:$DIR/s
+	END
+	# shellcheck disable=SC2016 # for the inner shell
+	start_server sh -c 'LISTEN_PID=$$ LISTEN_FDS=65 exec "$@"' sh
+	log_has 'LISTEN_FDS is too large, at most 64 can be passed'
+}
+
+@test "an option that a socket cannot have is told" {
+	without_leak_check
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://[::1]:0
+	END
+	run -1 timeout 10 strace -qq -o "$DIR/trace" \
+		-e inject=setsockopt:error=ENOPROTOOPT "$PREFORKD" -c "$CONFIG"
+	assert_output --partial "cannot listen on \"tcp://[::1]:0\": Protocol not"
+}
+
 @test "without a service manager fd:// is an error" {
 	start_fails "fd://web"
 	assert_line --partial '(passed: none)'

@@ -251,6 +251,8 @@ s = socket.socket(socket.AF_UNIX); s.bind('$DIR/stale.sock')"
 	write_echo_config
 	start_server
 	run -1 bash -c '"$1" -s "$2" stats >/dev/full' _ "$PREFORKCTL" "$SOCKET"
+	run -1 bash -c '"$1" -h >/dev/full' _ "$PREFORKCTL"
+	run -1 bash -c '"$1" -V >/dev/full' _ "$PREFORKCTL"
 	assert_output "preforkctl: cannot write: No space left on device"
 }
 

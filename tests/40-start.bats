@@ -138,6 +138,26 @@ is_unlocked() {
 	assert_not_exist "$PID_FILE"
 }
 
+@test "start: -d knows the status also where the end of children is ignored" {
+	write_echo_config "" "chroot = $DIR/nowhere"
+	run -78 timeout 20 env --ignore-signal=CHLD "$PREFORKD" -d -c "$CONFIG" \
+		</dev/null 3>&- 4>&-
+	assert_output --partial "$DIR/nowhere"
+}
+
+@test "start: what could not be printed is a failure" {
+	write_echo_config
+	local option
+	for option in -t -T -V -h --explain; do
+		run -1 prints_in_vain "$option"
+		assert_output "preforkd: cannot write: No space left on device"
+	done
+}
+
+prints_in_vain() {
+	"$PREFORKD" -c "$CONFIG" "$1" >/dev/full
+}
+
 @test "pid file: holds the pid and a lock, and goes with the daemon" {
 	write_echo_config "pid_file = $PID_FILE"
 	start_server
