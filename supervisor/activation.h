@@ -12,7 +12,8 @@
  * that a reload may use one that the start did not.
  */
 
-/* Takes them over and removes the variables from the environment. */
+/* Takes them over and removes the variables from the environment. To be called
+ * before any other descriptor is opened, which could be taken for one. */
 void activation_init(void);
 
 /* Fills FDS (at most MAX) with the descriptors named NAME; returns their

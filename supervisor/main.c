@@ -209,6 +209,7 @@ explain_settings(const char *key)
 static int
 run(const struct options *options)
 {
+	activation_init(); /* before anything else is opened and stays so */
 	struct config *config = read_config(options->file);
 
 	if (config == NULL)
@@ -226,7 +227,6 @@ run(const struct options *options)
 		fatal(EXIT_FAILURE, "cannot detach: %s", strerror(errno));
 	signals_block();
 	notify_init();
-	activation_init();
 	if (!pid_file_take(config->daemon.pid_file)) {
 		config_unref(config);
 		return EXIT_FAILURE;
