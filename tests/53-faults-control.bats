@@ -416,9 +416,8 @@ there()'
 	assert [ $(($(rss_kib "$SERVER") - before)) -lt "$(memory_bound)" ]
 	wait_until 5 control_connections_are 1
 	# Ten seconds after the last byte that was taken.
-	askers 'later(8000)'
 	assert_equal "$(cut_off unread_reply)" 0
-	askers 'later(2500)'
+	askers 'later(10500)'
 	assert_equal "$(cut_off unread_reply)" 1
 	wait_until 5 control_connections_are 0
 }
