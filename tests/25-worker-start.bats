@@ -71,6 +71,27 @@ is_served() {
 	is_served
 }
 
+n_open() {
+	find "/proc/$1/fd" -type l | wc -l
+}
+
+@test "what is not a worker's own is closed, by old kernels, too" {
+	write_echo_config
+	start_server
+	local n pid
+	n=$(n_open "$(worker_pid 1)")
+	stop_server
+	without_leak_check
+	start_server strace -D -f -qq -o "$DIR/calls" -e trace=close \
+		-e inject=close_range:error=ENOSYS
+	for pid in $(worker_pids); do
+		assert_equal "$(n_open "$pid")" "$n"
+		# Those that are open, not those that could be.
+		assert [ "$(grep -c "^$pid " "$DIR/calls")" -lt 300 ]
+	done
+	is_served
+}
+
 max_files() {
 	awk '/^Max open files/ { print $4 }' "/proc/$1/limits"
 }
