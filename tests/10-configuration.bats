@@ -232,7 +232,7 @@ prints_itself() {
 # --- who runs it ----------------------------------------------------------------
 
 @test "configuration: only root can become, or give to, somebody else" {
-	let_others_in
+	open_to_others
 	refuses "${NOBODY[@]}" <<-'END'
 		[preforkd]
 		control = control.sock
@@ -254,7 +254,7 @@ prints_itself() {
 }
 
 @test "configuration: naming who one is needs no root" {
-	let_others_in
+	open_to_others
 	cat >"$CONFIG" <<-END
 		[preforkd]
 		control = control.sock
@@ -415,7 +415,7 @@ prints_itself() {
 
 # In a network of its own, whose privileged ports are the usual ones.
 @test "check: a privileged port, and a chroot, are for root" {
-	let_others_in
+	open_to_others
 	refuses unshare -n sh -c 'ip link set lo up && exec "$@"' sh \
 		"${NOBODY[@]}" <<-'END'
 		[preforkd]
@@ -519,7 +519,7 @@ prints_itself() {
 }
 
 @test "print: the same for one who is not root" {
-	let_others_in
+	open_to_others
 	write_echo_config
 	prints_itself "${NOBODY[@]}"
 	assert_line "user = "

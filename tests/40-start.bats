@@ -65,7 +65,7 @@ is_unlocked() {
 @test "start: what a worker may not have is status 78, with the reason" {
 	mkdir "$DIR/root"
 	write_echo_config "" "chroot = $DIR/root"
-	let_others_in
+	open_to_others
 	fail_to_start setpriv --reuid=65534 --regid=65534 --clear-groups
 	assert_equal "$status" 78
 	assert_output --partial "did not start"

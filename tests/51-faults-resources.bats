@@ -334,15 +334,6 @@ whatever() {
 	"$@" >>"$DIR/operator" 2>&1 || :
 }
 
-# A change that only new workers can take up, another one each time.
-touch_workers() {
-	if grep -q '^nodelay = yes' "$CONFIG"; then
-		set_setting nodelay no
-	else
-		set_setting nodelay yes
-	fi
-}
-
 @test "fault 28: a supervisor without memory goes on, and recovers" {
 	LOG_ERRORS='.'
 	write_config <<-'END'

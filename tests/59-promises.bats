@@ -23,15 +23,6 @@ serve_some_more() {
 	wait_until 10 has_served $(($(counter echo accepted) + 30))
 }
 
-# A change that only new workers can take up, another one each time.
-touch_workers() {
-	if grep -q '^nodelay = yes' "$CONFIG"; then
-		set_setting nodelay no
-	else
-		set_setting nodelay yes
-	fi
-}
-
 assert_no_loss() {
 	run -0 end_load
 	assert_output --partial "refused=0 unanswered=0 broken=0"

@@ -162,8 +162,8 @@ touch_workers() {
 # shellcheck disable=SC2034 # of the tests
 NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
-# The folders of tests are for their own user only.
-let_others_in() {
+# The folders of tests are for their own user only: now anybody may write there.
+open_to_others() {
 	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}"
 	chmod 777 "$DIR"
 }
