@@ -9,9 +9,11 @@
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,10 +41,21 @@ static struct {
 	char role[96];
 	enum log_level level;
 	int fd;		    /* -1: syslog */
+	bool is_stderr;	    /* standard error, or that opened once more */
 	bool is_socket;	    /* needs send(2) with MSG_DONTWAIT */
+	bool may_wait;	    /* a pipe or terminal without O_NONBLOCK */
+	bool torn;	    /* it ends with half a line of ours */
 	uint64_t n_dropped; /* ever */
 	uint64_t n_untold;  /* dropped since the last line that went out */
 } state = { .name = "preforkd", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+
+static bool
+is_pipe_or_terminal(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd));
+}
 
 static bool
 is_socket(int fd)
@@ -54,15 +67,15 @@ is_socket(int fd)
 
 /*
  * O_NONBLOCK belongs to the open file, which a shell or a service manager may
- * share with us. Opening it once more gives flags of our own.
+ * share with us. Opening it once more gives flags of our own. That fails for
+ * one that is somebody else's, and for a pipe without a reader.
  */
 static int
 reopen_nonblocking(int fd)
 {
-	struct stat st;
 	char path[32];
 
-	if (fstat(fd, &st) == -1 || !(S_ISFIFO(st.st_mode) || isatty(fd)))
+	if (!is_pipe_or_terminal(fd))
 		return -1;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -76,18 +89,32 @@ close_destination(void)
 	else if (state.fd == -1)
 		closelog();
 	state.fd = STDERR_FILENO;
+	state.is_stderr = false;
+	state.torn = false;
+}
+
+static void
+use(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	state.fd = fd;
+	state.is_socket = is_socket(fd);
+	state.may_wait = is_pipe_or_terminal(fd) && (flags & O_NONBLOCK) == 0;
 }
 
 void
 log_to_fd(int fd)
 {
+	/* What has been opened once may not be to be had again. */
+	if (fd == STDERR_FILENO && state.is_stderr)
+		return;
 	int own = reopen_nonblocking(fd);
-
 	if (own != -1 && fd > STDERR_FILENO)
 		close(fd);
 	close_destination();
-	state.fd = own == -1 ? fd : own;
-	state.is_socket = is_socket(state.fd);
+	state.is_stderr = fd == STDERR_FILENO;
+	use(own == -1 ? fd : own);
 }
 
 void
@@ -95,7 +122,7 @@ log_replace_stderr(int fd)
 {
 	(void)dup2(fd, STDERR_FILENO);
 	close(fd);
-	state.is_socket = is_socket(STDERR_FILENO);
+	use(STDERR_FILENO);
 }
 
 void
@@ -144,28 +171,74 @@ log_dropped(void)
 	return state.n_dropped;
 }
 
-static bool
-put(int fd, bool socket, const char *line, size_t len)
+/*
+ * Without waiting, whatever the flags of the open file are. Not every file can
+ * be asked for that: poll(2) tells whether a pipe has room for a line, unless
+ * somebody else takes it in the same moment.
+ */
+static ssize_t
+write_now(int fd, const struct iovec *parts, int n_parts)
 {
-	ssize_t n;
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	ssize_t n = pwritev2(fd, parts, n_parts, -1, RWF_NOWAIT);
 
+	if (n != -1 || (errno != EOPNOTSUPP && errno != ENOSYS))
+		return n;
+	if (poll(&ready, 1, 0) <= 0 || (ready.revents & POLLOUT) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return writev(fd, parts, n_parts);
+}
+
+static ssize_t
+write_parts(
+    int fd, bool socket, bool may_wait, struct iovec *parts, int n_parts)
+{
+	struct msghdr message = {
+		.msg_iov = parts,
+		.msg_iovlen = (size_t)n_parts,
+	};
+
+	if (socket)
+		return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return may_wait ? write_now(fd, parts, n_parts)
+			: writev(fd, parts, n_parts);
+}
+
+/* *TORN: what was put there last was cut, for want of room; the next line
+ * begins on one of its own. */
+static bool
+put(int fd, bool socket, bool may_wait, bool *torn, const char *line,
+    size_t len)
+{
+	char newline = '\n';
+	struct iovec parts[] = { { &newline, 1 }, { NULL, len } };
+	ssize_t skipped = *torn ? 1 : 0, n;
+
+	memcpy(&parts[1].iov_base, &line, sizeof(line));
 	do {
-		n = socket ? send(fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL)
-			   : write(fd, line, len);
+		n = write_parts(fd, socket, may_wait, *torn ? parts : parts + 1,
+		    *torn ? 2 : 1);
 	} while (n == -1 && errno == EINTR);
-	return n == (ssize_t)len;
+	bool whole = n == skipped + (ssize_t)len;
+	if (n > 0)
+		*torn = !whole && n > skipped;
+	return whole;
 }
 
 bool
 log_put_line(const char *line, size_t len)
 {
-	return state.fd != -1 && put(state.fd, state.is_socket, line, len);
+	return state.fd != -1 &&
+	    put(state.fd, state.is_socket, state.may_wait, &state.torn, line,
+		len);
 }
 
 bool
-log_write_line(int fd, const char *line, size_t len)
+log_write_line(int fd, bool *torn, const char *line, size_t len)
 {
-	return put(fd, false, line, len);
+	return put(fd, false, false, torn, line, len);
 }
 
 /* Stamp, program, pid and role in front; a newline behind. */
@@ -195,7 +268,7 @@ emit(enum log_level level, const char *text)
 		return true;
 	}
 	size_t len = compose(line, sizeof(line), level, text);
-	return put(state.fd, state.is_socket, line, len);
+	return log_put_line(line, len);
 }
 
 static void

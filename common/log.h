@@ -36,7 +36,8 @@ void log_to_syslog(void);
 
 /* To the descriptor FD, which log owns from now on (the one before is
  * closed). Pipes and terminals are reopened non-blocking by /proc/self/fd
- * where that is allowed, so that their other users notice nothing. */
+ * where that is allowed, so that their other users notice nothing; standard
+ * error only once. Where it is not they are asked each time. */
 void log_to_fd(int fd);
 
 /* For a log on standard error: that is FD from now on, which is closed, so
@@ -79,8 +80,9 @@ char *log_escape(char *dst, size_t size, const void *src, size_t len);
  * that is syslog, or did not take it. Safe in the handler of a signal. */
 bool log_put_line(const char *line, size_t len);
 
-/* Writes one whole line (newline included) to FD without blocking, for the
- * access log. False when it was not taken. */
-bool log_write_line(int fd, const char *line, size_t len);
+/* Writes one whole line (newline included) to FD, which does not block, for
+ * the access log. False when it was not taken; *TORN then tells whether half of
+ * it was, so that the next one begins with a newline. */
+bool log_write_line(int fd, bool *torn, const char *line, size_t len);
 
 #endif

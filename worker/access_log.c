@@ -29,7 +29,8 @@ format(char *line, size_t size, const struct pf_connection *c,
 
 /* False when it was not taken. */
 static bool
-write_file(int fd, const struct pf_connection *c, int64_t length_ms)
+write_file(
+    struct worker *worker, const struct pf_connection *c, int64_t length_ms)
 {
 	char line[LINE_MAX_BYTES], stamp[40];
 
@@ -39,7 +40,8 @@ write_file(int fd, const struct pf_connection *c, int64_t length_ms)
 	if (len >= (int)sizeof(line) - 1)
 		len = (int)sizeof(line) - 2;
 	line[len++] = '\n';
-	return log_write_line(fd, line, (size_t)len);
+	return log_write_line(
+	    worker->access_log_fd, &worker->access_torn, line, (size_t)len);
 }
 
 void
@@ -49,7 +51,7 @@ access_log_write(const struct pf_connection *c, int64_t length_ms)
 	char line[LINE_MAX_BYTES];
 
 	if (worker->access_log_fd != -1) {
-		if (!write_file(worker->access_log_fd, c, length_ms))
+		if (!write_file(worker, c, length_ms))
 			worker->access_dropped++;
 	} else if (worker->access_to_log) {
 		format(line, sizeof(line), c, length_ms, "access: ");

@@ -31,6 +31,7 @@ obey_access_log(struct worker *worker, const struct message_log *order, int fd)
 	if (worker->access_log_fd != -1)
 		close(worker->access_log_fd);
 	worker->access_log_fd = fd;
+	worker->access_torn = false;
 	worker->access_to_log = order->to_log == 1;
 }
 

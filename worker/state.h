@@ -123,6 +123,7 @@ struct worker {
 	uint64_t rank;		 /* among them, from 1 */
 	int access_log_fd;	 /* or -1 */
 	bool access_to_log;	 /* access lines are lines of the log */
+	bool access_torn;	 /* the file ends with half a line of ours */
 	uint64_t access_dropped; /* lines that the file did not take */
 	struct pf_service *services;
 	size_t n_services;
