@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
 # SPDX-License-Identifier: ISC
 #
-# Where log lines go, how their destinations are changed while the daemon runs,
-# and that none of them, nor a peer, can hold it up or lie in it. Then what
-# operators see of workers: their number and their titles.
+# Where log lines go, and how their destinations are changed while the daemon
+# runs. Then what operators see of workers: their number and their titles.
+# What may befall a log is in 56-faults-logs.bats.
 
 setup() {
 	load helpers
@@ -276,65 +276,6 @@ has_lines() {
 	wait_until 5 counter_is echo accepted 3
 	has_lines "$DIR/access" 1
 	assert_equal "$(n_log_lines ': access: ')" 1
-}
-
-@test "log: bytes of a peer cannot forge a line" {
-	write_echo_config
-	start_server
-	printf 'x\n2026-01-01T00:00:00.000Z preforkd[1]: forged\r\033[2J\377' |
-		tcp "$(port echo)" >/dev/null
-	wait_until 5 log_has 'forged'
-	run -0 grep forged "$LOG"
-	assert_output --partial 'x\n2026'
-	assert_output --partial '\r\033[2J\377'
-	run ! grep '^2026-01-01' "$LOG"
-	run ! grep -P '[\x00-\x08\x0b-\x1f\x7f]' "$LOG"
-}
-
-# --- readers that do not read ------------------------------------------------
-
-@test "log: a reader that is gone stops nothing" {
-	write_echo_config
-	"$PREFORKD" -c "$CONFIG" </dev/null 3>&- 4>&- \
-		2> >(exec head -n 1 >"$LOG" 3>&- 4>&-) &
-	SERVER=$!
-	wait_until 20 server_ready_or_gone
-	local pids
-	pids=$(worker_pids)
-	for _ in 1 2 3 4 5; do
-		run -0 tcp "$(port echo)" <<<"hello"
-		assert_output hello
-	done
-	run -0 ctl reload
-	assert_equal "$(worker_pids)" "$pids"
-}
-
-@test "log: a reader that is stalled loses lines, and is told how many" {
-	write_echo_config
-	mkfifo "$DIR/stalled"
-	local reader
-	exec {reader}<>"$DIR/stalled"
-	"$PREFORKD" -c "$CONFIG" </dev/null 2>"$DIR/stalled" 3>&- 4>&- &
-	SERVER=$!
-	wait_until 20 server_ready_or_gone
-	# More than a pipe takes, 64 KiB.
-	for _ in {1..1500}; do
-		ctl_quick
-	done
-	run -0 tcp "$(port echo)" <<<"hello"
-	assert_output hello
-	run -0 ctl health
-	timeout 1 cat <&"$reader" >"$LOG" || :
-	kill -USR2 "$SERVER"
-	timeout 1 cat <&"$reader" >>"$LOG" || :
-	exec {reader}>&-
-	run -0 grep -E ': warn: [1-9][0-9]* log lines were dropped' "$LOG"
-	check_log
-}
-
-# One line in the log, and no process for it.
-ctl_quick() {
-	kill -USR2 "$SERVER"
 }
 
 # --- what operators see ------------------------------------------------------
