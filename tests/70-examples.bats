@@ -1,0 +1,267 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# The example programs of texts on socket programming, done properly: each has
+# one test here, on the port that the texts give it, in a network of its own.
+# What every handler does in detail is in 21-handlers.bats.
+
+setup() {
+	load faults
+	faults_setup
+}
+
+teardown() {
+	faults_teardown
+}
+
+# --- verbs -------------------------------------------------------------------
+
+# inside COMMAND...: in the network of the daemon.
+inside() {
+	timeout 20 "${INSIDE[@]}" "$@"
+}
+
+# inside_python LINES: with what tests/peers.py has.
+inside_python() {
+	inside python3 -c "from peers import *
+$1"
+}
+
+# example HANDLER PORT [LINES]: one service on TCP, on every address.
+example() {
+	write_config "" "${4-}" <<-END
+		[service example]
+		handler = $1
+		listen = tcp://*:$2
+		$(printf '%b' "${3-}")
+	END
+	start_apart
+}
+
+# --- servers -----------------------------------------------------------------
+
+@test "example: hello server, TCP 9000" {
+	example hello 9000 'greeting = Hello %a, port %p, from %h %s %w 100%%\\n'
+	local i
+	# For ever, not once.
+	for i in 1 2 3; do
+		run -0 inside socat -u tcp:127.0.0.1:9000 -
+		assert_output --regexp "^Hello 127\.0\.0\.1, port [0-9]+, from \
+$(hostname) example default/[12] 100%\$"
+	done
+	set_setting greeting 'Hello %a\\n'
+	ctl reload
+	run -0 inside socat -u tcp:127.0.0.1:9000 -
+	assert_output "Hello 127.0.0.1"
+}
+
+@test "example: welcome-and-echo server, TCP 9999, many clients at once" {
+	example echo 9999 'backlog = 10\nbanner = Welcome\\n'
+	inside_python '
+welcome = b"Welcome\n"
+clients = [socket.create_connection(("127.0.0.1", 9999)) for i in range(100)]
+for n, c in enumerate(clients):
+    c.settimeout(10)
+    c.sendall(b"%d" % n)
+for n, c in enumerate(clients):
+    want = welcome + b"%d" % n
+    got = b""
+    while len(got) < len(want):
+        got += c.recv(100)
+    assert got == want, got'
+	assert_equal "$(ctl_json listeners | jq '.[0].limit')" 10
+}
+
+@test "example: echo server, TCP 12345, which tells what it got" {
+	write_config "access_log = $DIR/access" "" <<-END
+		[service example]
+		handler = echo
+		listen = tcp://*:12345
+	END
+	start_apart
+	inside socat -t 10 - tcp:127.0.0.1:12345 < <(printf 'a\0b\033c') |
+		cmp - <(printf 'a\0b\033c')
+	assert_equal "$(inside socat -t 10 - tcp:127.0.0.1:12345 \
+		< <(printf 'one\ntwo\n'))" $'one\ntwo'
+	# Bytes shown escaped, the end noted.
+	wait_until 5 log_has 'received 5 bytes: "a\\0b\\033c"'
+	wait_until 5 grep -q 'tcp://.*:12345.* 8 .*8 ' "$DIR/access"
+	assert_equal "$(wc -l <"$DIR/access")" 2
+	assert_equal "$(counter example closed_done)" 2
+}
+
+@test "example: threaded echo server, TCP 8881: 20 at a time, others wait" {
+	example echo 8881 'max_connections = 20\nbacklog = 5'
+	inside_python '
+held = [connect(8881) for i in range(20)]
+for s in held:
+    answered(s)
+more = [connect(8881) for i in range(5)]
+for s in more:
+    s.sendall(b"x")
+for s in more:
+    assert waits(s)
+# One that leaves lets one in.
+held.pop().close()
+assert select.select(more, [], [], 10)[0]'
+	assert [ "$(counter example limit_reached)" -ge 1 ]
+	assert_equal "$(ctl_json listeners | jq '.[0].limit')" 5
+}
+
+@test "example: time server, TCP 8888: the date as text, or in 32 bits" {
+	write_config <<-END
+		[service daytime]
+		handler = daytime
+		listen = tcp://*:8888 udp://*:8888
+		udp_amplify = yes
+		[service time]
+		handler = time
+		listen = tcp://*:37 udp://*:37
+		udp_amplify = yes
+	END
+	start_apart
+	local text before after
+	before=$(date +%s)
+	text=$(inside socat -u tcp:127.0.0.1:8888 -)
+	run -0 inside_python '
+s = inet()
+s.sendto(b"", ("127.0.0.1", 8888))
+print(s.recv(100).decode().strip())
+s.sendto(b"", ("127.0.0.1", 37))
+seconds = struct.unpack("!I", s.recv(100))[0]
+with connect(37) as c:
+    assert struct.unpack("!I", c.recv(100))[0] - seconds in (0, 1)
+print(seconds - 2208988800)'
+	after=$(date +%s)
+	local stamp
+	for stamp in "$(date -d "$text" +%s)" "$(date -d "${lines[0]}" +%s)" \
+		"${lines[1]}"; do
+		assert [ "$stamp" -ge "$before" ]
+		assert [ "$stamp" -le "$after" ]
+	done
+}
+
+@test "example: upper-case server, UDP 11111, and on other sockets" {
+	write_config <<-END
+		[service example]
+		handler = upper
+		listen = udp://*:11111 tcp://*:11111 unixgram:$DIR/upper
+	END
+	start_apart
+	inside_python "
+for s, where in ((inet(), ('127.0.0.1', 11111)),
+        (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), '$DIR/upper')):
+    s.settimeout(10)
+    if s.family == socket.AF_UNIX:
+        s.bind('')
+    s.sendto(b'Hello, 2nd world', where)
+    assert s.recv(100) == b'HELLO, 2ND WORLD'"
+	run -0 inside socat -t 10 - tcp:127.0.0.1:11111 <<<"hello"
+	assert_output HELLO
+}
+
+@test "example: packet-echo server, UDP, none too short or too long" {
+	write_config <<-END
+		[service example]
+		handler = echo
+		listen = udp://*:7007
+	END
+	start_apart
+	inside_python '
+import os
+s = inet()
+for size in (0, 1, 1472, 1473, 65507):
+    sent = os.urandom(size)
+    s.sendto(sent, ("127.0.0.1", 7007))
+    got, peer = s.recvfrom(70000)
+    assert got == sent and peer == ("127.0.0.1", 7007), size'
+	# From a port of another such server it would never end.
+	inside_python '
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 7))
+s.sendto(b"x", ("127.0.0.1", 7007))
+assert waits(s)'
+	assert_equal "$(counter example dropped_source)" 1
+}
+
+@test "example: any of them over IPv6" {
+	write_config <<-END
+		[service hello]
+		handler = hello
+		listen = tcp://[::1]:9000
+		[service echo]
+		handler = echo
+		listen = tcp://[::1]:9999
+		[service upper]
+		handler = upper
+		listen = tcp://[::1]:11111
+		[service daytime]
+		handler = daytime
+		listen = tcp://[::1]:8888
+		[service both]
+		handler = echo
+		listen = tcp://*:9100 udp://*:9100
+	END
+	start_apart
+	assert_equal "$(inside socat -u 'tcp6:[::1]:9000' -)" "Hello ::1"
+	assert_equal "$(inside socat -t 10 - 'tcp6:[::1]:9999' <<<"x")" x
+	assert_equal "$(inside socat -t 10 - 'tcp6:[::1]:11111' <<<"x")" X
+	run -0 inside socat -u 'tcp6:[::1]:8888' -
+	assert_output --partial "$(date +%Y)"
+	inside_python '
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        s.connect((host, 9100))
+        answered(s)
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        s.sendto(b"x", (host, 9100))
+        assert s.recvfrom(10)[1][:2] == (host, 9100)'
+}
+
+@test "example: any of them over Unix sockets, with mode, and by a name" {
+	write_config <<-END
+		[service example]
+		handler = hello
+		listen = unix:$DIR/hello unix:@example-$BASHPID-$RANDOM
+		socket_mode = 0600
+		[service grams]
+		handler = echo
+		listen = unixgram:$DIR/grams
+	END
+	start_watched
+	local name
+	name=$(listener example 2)
+	assert_equal "$(stat -c '%a %F' "$DIR/hello")" "600 socket"
+	run -0 timeout 10 socat -u "unix-connect:$DIR/hello" -
+	assert_output --partial Hello
+	run -0 timeout 10 socat -u "abstract-connect:${name#unix:@}" -
+	assert_output --partial Hello
+	run -0 timeout 10 python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.settimeout(10)
+s.bind('')
+s.sendto(b'gram', '$DIR/grams')
+print(s.recv(10).decode())"
+	assert_output gram
+}
+
+# --- clients -----------------------------------------------------------------
+
+@test "example: netstat view: connections, listeners and what waits" {
+	example echo 9000 'backlog = 33'
+	local peer client
+	coproc inside socat - tcp:127.0.0.1:9000
+	client=$COPROC_PID
+	echo hello >&"${COPROC[1]}"
+	read -rt 10 <&"${COPROC[0]}"
+	peer=$(inside ss -Htn 'dport = :9000' | awk '{ print $4 }')
+	run -0 ctl connections
+	assert_line --index 1 --regexp \
+		"^[0-9.]+ +example +default/[12] +$peer +tcp://.*:9000 +open "
+	run -0 ctl listeners
+	assert_line --regexp '^tcp://0.0.0.0:9000 +example +echo +0 +33 +0 '
+	exec {COPROC[1]}>&-
+	wait_gone "$client"
+}
