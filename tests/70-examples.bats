@@ -79,8 +79,9 @@ for n, c in enumerate(clients):
 		listen = tcp://*:12345
 	END
 	start_apart
-	inside socat -t 10 - tcp:127.0.0.1:12345 < <(printf 'a\0b\033c') |
-		cmp - <(printf 'a\0b\033c')
+	printf 'a\0b\033c' >"$DIR/sent"
+	inside socat -t 10 - tcp:127.0.0.1:12345 <"$DIR/sent" >"$DIR/received"
+	cmp "$DIR/sent" "$DIR/received"
 	assert_equal "$(inside socat -t 10 - tcp:127.0.0.1:12345 \
 		< <(printf 'one\ntwo\n'))" $'one\ntwo'
 	# Bytes shown escaped, the end noted.
@@ -251,17 +252,17 @@ print(s.recv(10).decode())"
 
 @test "example: netstat view: connections, listeners and what waits" {
 	example echo 9000 'backlog = 33'
-	local peer client
+	local peer to from client
 	coproc inside socat - tcp:127.0.0.1:9000
-	client=$COPROC_PID
-	echo hello >&"${COPROC[1]}"
-	read -rt 10 <&"${COPROC[0]}"
+	from=${COPROC[0]} to=${COPROC[1]} client=$COPROC_PID
+	echo hello >&"$to"
+	read -rt 10 <&"$from"
 	peer=$(inside ss -Htn 'dport = :9000' | awk '{ print $4 }')
 	run -0 ctl connections
 	assert_line --index 1 --regexp \
 		"^[0-9.]+ +example +default/[12] +$peer +tcp://.*:9000 +open "
 	run -0 ctl listeners
 	assert_line --regexp '^tcp://0.0.0.0:9000 +example +echo +0 +33 +0 '
-	exec {COPROC[1]}>&-
+	release "$to"
 	wait_gone "$client"
 }
