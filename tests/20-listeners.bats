@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# shellcheck disable=SC2030,SC2031 # each test is a subshell, and means it
+# shellcheck disable=SC2030,SC2031,SC2034 # each test is a subshell, and means it
 #
 # Where a service listens: every kind of address, socket files with their mode
-# and owner, sockets that a service manager passes, and starts that must fail.
+# and owner (those that are stale or somebody else's: 53-faults-control.bats), sockets that a service manager passes, and starts that must fail.
 # Addresses that are not to be had: 52-faults-start.bats.
 
 load helpers
@@ -278,77 +278,6 @@ fails_injected() {
 	run -0 ctl reload
 	log_has "cannot set mode and owner of \"unix:$DIR/s\": No such file"
 	assert_equal "$(stat -c %a "$DIR/file")" 600
-}
-
-@test "a stale socket file is replaced" {
-	python3 -c 'import socket, sys
-for type, path in ((1, "s"), (2, "g")):
-    socket.socket(socket.AF_UNIX, type).bind(sys.argv[1] + "/" + path)' "$DIR"
-	assert_socket_exist "$DIR/s"
-	listen "unix:$DIR/s unixgram:$DIR/g"
-	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
-	assert_equal "$(asked_by_datagram "$DIR/g")" hello
-}
-
-@test "a socket file that somebody serves is left to him" {
-	listen "unix:$DIR/s unixgram:$DIR/g"
-	local before
-	before=$(stat -c '%i %a' "$DIR/s" "$DIR/g")
-	(
-		CONFIG=$DIR/second.ini SOCKET=$DIR/second.sock
-		start_fails "unix:$DIR/s unixgram:$DIR/g"
-		assert_line --partial \
-			"cannot listen on \"unix:$DIR/s\": address already in use"
-		assert_line --partial \
-			"cannot listen on \"unixgram:$DIR/g\": address already in use"
-	)
-	assert_equal "$(stat -c '%i %a' "$DIR/s" "$DIR/g")" "$before"
-	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
-}
-
-@test "a file that is no socket, or a link to one, is not touched" {
-	echo precious >"$DIR/file"
-	ln -s file "$DIR/link"
-	python3 -c 'import socket, sys
-socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$DIR/stale"
-	ln -s stale "$DIR/stale-link"
-	start_fails "unix:$DIR/file unix:$DIR/link unix:$DIR/stale-link"
-	local name
-	for name in file link stale-link; do
-		assert_line --partial "cannot listen on \"unix:$DIR/$name\": "
-	done
-	assert_equal "$(cat "$DIR/file")" precious
-	assert_link_exist "$DIR/link"
-	assert_link_exist "$DIR/stale-link"
-	assert_socket_exist "$DIR/stale"
-}
-
-@test "socket files go at the end, those of somebody else stay" {
-	listen "unix:$DIR/ours unix:$DIR/taken unix:$DIR/moved"
-	rm "$DIR/taken"
-	background socat "unix-listen:$DIR/taken,fork" /dev/null
-	wait_until 5 test -S "$DIR/taken"
-	mv "$DIR/moved" "$DIR/elsewhere"
-	stop_server
-	assert_not_exist "$DIR/ours"
-	assert_not_exist "$DIR/moved"
-	assert_socket_exist "$DIR/taken"
-	assert_socket_exist "$DIR/elsewhere"
-}
-
-@test "a start over the leftovers of a crash works" {
-	listen "unix:$DIR/s"
-	local workers
-	workers=$(worker_pids)
-	kill -KILL "$SERVER"
-	wait "$SERVER" || :
-	local pid
-	for pid in $workers; do
-		wait_gone "$pid"
-	done
-	assert_socket_exist "$DIR/s"
-	start_server
-	assert_equal "$(said_by "unix-connect:$DIR/s")" hello
 }
 
 @test "a port can be had again at once, with connections in TIME_WAIT" {

@@ -3,7 +3,7 @@
 #
 # docs/faults.md, rows 58 to 64: clients of the control socket that come in
 # masses, dawdle, talk nonsense, do not read, are somebody else or vanish, and
-# what happens to its file.
+# what happens to its file, and to those of services.
 
 setup() {
 	load faults
@@ -506,20 +506,6 @@ while got.count(b"\n.\n") < 1000:
 
 # --- the file ----------------------------------------------------------------
 
-@test "fault 63: the socket of a crashed daemon is replaced" {
-	serve
-	local workers
-	workers=$(descendants "$SERVER")
-	kill -KILL "$SERVER"
-	wait_gone "$SERVER"
-	wait "$SERVER" || :
-	local pid
-	for pid in $workers; do wait_until 5 is_gone "$pid"; done
-	assert_exist "$SOCKET"
-	start_watched
-	run -0 ctl ping
-}
-
 # left_behind NAME: makes what a test's name says, in the place of $SOCKET.
 left_behind() {
 	case $1 in
@@ -728,6 +714,90 @@ ask(control(), "ping")'
 	assert_output --partial "the path of the control socket has 108 bytes, at most 107 fit"
 	SOCKET=${SOCKET%x}
 	serve
+}
+
+# --- the files of services ---------------------------------------------------
+
+# listen ADDRESS...: what an echo service has.
+listen() {
+	write_config <<-END
+		[service echo]
+		handler = echo
+		listen = $*
+	END
+}
+
+# echo_on PATH...: the service answers on each, whatever its kind is.
+echo_on() {
+	peers '
+for path in sys.argv[1:]:
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(path)
+    except OSError as e:
+        assert e.errno == errno.EPROTOTYPE, e
+        s = unix()
+        s.connect(path)
+    s.settimeout(5)
+    answered(s)' "$@"
+}
+
+@test "fault 63: stale files of a service are replaced" {
+	stale "$DIR/s" STREAM
+	stale "$DIR/g" DGRAM
+	listen "unix:$DIR/s unixgram:$DIR/g"
+	start_watched
+	echo_on "$DIR/s" "$DIR/g"
+}
+
+@test "fault 63: a service's files that somebody serves are left to him" {
+	listen "unix:$DIR/s unixgram:$DIR/g"
+	start_watched
+	local before
+	before=$(stat -c '%i %a' "$DIR/s" "$DIR/g")
+	sed "s|^control = .*|control = $DIR/second.sock|" "$CONFIG" \
+		>"$DIR/second.ini"
+	run -1 timeout 10 "$PREFORKD" -c "$DIR/second.ini"
+	assert_line --partial \
+		"cannot listen on \"unix:$DIR/s\": address already in use"
+	assert_line --partial \
+		"cannot listen on \"unixgram:$DIR/g\": address already in use"
+	assert_not_exist "$DIR/second.sock"
+	assert_equal "$(stat -c '%i %a' "$DIR/s" "$DIR/g")" "$before"
+	echo_on "$DIR/s" "$DIR/g"
+}
+
+@test "fault 63: a file that is no socket, or a link to one, is no service's" {
+	echo precious >"$DIR/file"
+	ln -s file "$DIR/link"
+	stale "$DIR/stale" STREAM
+	ln -s stale "$DIR/stale-link"
+	listen "unix:$DIR/file unix:$DIR/link unix:$DIR/stale-link"
+	run -1 timeout 10 "$PREFORKD" -c "$CONFIG"
+	assert_not_exist "$SOCKET"
+	local name
+	for name in file link stale-link; do
+		assert_line --partial "cannot listen on \"unix:$DIR/$name\": "
+	done
+	assert_equal "$(cat "$DIR/file")" precious
+	assert_link_exist "$DIR/link"
+	assert_link_exist "$DIR/stale-link"
+	assert_socket_exist "$DIR/stale"
+}
+
+@test "fault 63: a service's files go at the end, those of somebody else stay" {
+	listen "unix:$DIR/ours unix:$DIR/taken unix:$DIR/moved"
+	start_watched
+	rm "$DIR/taken"
+	background socat "unix-listen:$DIR/taken,fork" /dev/null
+	wait_until 5 test -S "$DIR/taken"
+	mv "$DIR/moved" "$DIR/elsewhere"
+	assert_baseline
+	stop_server
+	assert_not_exist "$DIR/ours"
+	assert_not_exist "$DIR/moved"
+	assert_socket_exist "$DIR/taken"
+	assert_socket_exist "$DIR/elsewhere"
 }
 
 # --- clients that vanish -----------------------------------------------------

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What clients written in Python begin with, by the verb `peers` of
 helpers.bash: `from peers import *`. The port that they talk to is PORT."""
+import errno
 import os
 import resource
 import select
