@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The log of one process: a level, and one destination that is a descriptor
- * or syslog(3). Used by every process of the daemon; a worker inherits it.
+ * or syslogd(8). Used by every process of the daemon; a worker inherits it.
  *
  * It must never block and never fail its caller: a line that does not go out
  * at once is dropped and counted. It must never put bytes of a peer into a
@@ -26,6 +26,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/syslog_socket.h"
 
 #define LINE_MAX_BYTES 2048  /* below PIPE_BUF, so lines never mix */
 #define LIMIT_MS       60000 /* between two lines that a peer can cause */
@@ -87,7 +88,7 @@ close_destination(void)
 	if (state.fd > STDERR_FILENO)
 		close(state.fd);
 	else if (state.fd == -1)
-		closelog();
+		syslog_socket_close();
 	state.fd = STDERR_FILENO;
 	state.is_stderr = false;
 	state.torn = false;
@@ -128,9 +129,23 @@ log_replace_stderr(int fd)
 void
 log_to_syslog(void)
 {
-	close_destination();
-	openlog(state.name, LOG_NDELAY | LOG_PID, LOG_DAEMON);
+	/* The socket that is shared with others stays the same. */
+	if (state.fd != -1)
+		close_destination();
+	syslog_socket_open();
 	state.fd = -1;
+}
+
+void
+log_prepare_syslog(void)
+{
+	syslog_socket_open();
+}
+
+int
+log_syslog_fd(void)
+{
+	return syslog_socket_fd();
 }
 
 void
@@ -258,15 +273,23 @@ compose(char *line, size_t size, enum log_level level, const char *text)
 }
 
 static bool
+emit_to_syslog(enum log_level level, const char *text)
+{
+	char line[LINE_MAX_BYTES];
+
+	snprintf(line, sizeof(line), "%s%s%s", state.role,
+	    state.role[0] == '\0' ? "" : ": ", text);
+	return syslog_socket_send(
+	    LOG_DAEMON | syslog_priorities[level], state.name, line);
+}
+
+static bool
 emit(enum log_level level, const char *text)
 {
 	char line[LINE_MAX_BYTES];
 
-	if (state.fd == -1) {
-		syslog(syslog_priorities[level], "%s%s%s", state.role,
-		    state.role[0] == '\0' ? "" : ": ", text);
-		return true;
-	}
+	if (state.fd == -1)
+		return emit_to_syslog(level, text);
 	size_t len = compose(line, sizeof(line), level, text);
 	return log_put_line(line, len);
 }

@@ -30,9 +30,16 @@ void log_set_role(const char *role);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* To syslog(3) (facility daemon) from now on, opened at once (openlog with
- * LOG_NDELAY, so that it survives a chroot). */
+/* To syslogd(8) (facility daemon) from now on. Its socket is opened at once, so
+ * that it survives a chroot. */
 void log_to_syslog(void);
+
+/* Opens that socket now, for a log that may move there when it cannot be had
+ * any more. */
+void log_prepare_syslog(void);
+
+/* That socket, or -1. Still log's. */
+int log_syslog_fd(void);
 
 /* To the descriptor FD, which log owns from now on (the one before is
  * closed). Pipes and terminals are reopened non-blocking by /proc/self/fd

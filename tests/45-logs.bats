@@ -126,18 +126,68 @@ with_own_dev() {
 		exec "$@"' sh "$DIR/dev" "$@"
 }
 
-@test "log: syslog gets the lines of all, with their priority" {
-	mkdir "$DIR/dev"
+# start_syslogd: writes what it gets into $FILE; $SYSLOGD is its pid.
+start_syslogd() {
+	mkdir -p "$DIR/dev"
+	rm -f "$DIR/dev/log"
 	background python3 -uc '
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])
-lines = open(sys.argv[2], "w", buffering=1)
+lines = open(sys.argv[2], "a", buffering=1)
 while True:
     lines.write(s.recv(4096).decode() + "\n")' "$DIR/dev/log" "$FILE"
+	SYSLOGD=${HELPERS[-1]}
 	wait_until 10 test -S "$DIR/dev/log"
 	chmod 666 "$DIR/dev/log"
 	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}" "$DIR"
+}
+
+@test "log: a syslogd that does not read holds nobody" {
+	start_syslogd
+	write_echo_config "log = syslog"
+	start_server with_own_dev
+	wait_until 5 file_has "$FILE" "ready: "
+	kill -STOP "$SYSLOGD"
+	# More than wait in the socket (net.unix.max_dgram_qlen).
+	local lines
+	lines=$(($(sysctl -n net.unix.max_dgram_qlen) * 2 + 20))
+	printf 'drain\nresume\n%.0s' $(seq "$lines") |
+		timeout 20 socat -t 10 - "unix:$SOCKET" >/dev/null
+	run -0 ctl ping
+	assert_equal "$(tcp "$(port echo)" <<<hello)" hello
+	[ "$(ctl stats json | jq .daemon.log_dropped)" -gt 10 ]
+	kill -CONT "$SYSLOGD"
+	wait_until 10 tells_of_dropped_lines
+	assert_equal "$(cat "$LOG")" ""
+}
+
+tells_of_dropped_lines() {
+	ctl drain && file_has "$FILE" "log lines were dropped"
+}
+
+@test "log: a syslogd that is started anew gets the lines of all" {
+	without_leak_check # a chroot folder has no /proc
+	mkdir -p "$DIR/dev" "$DIR/root"
+	write_echo_config "log = syslog" "chroot = $DIR/root"
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}" "$DIR"
+	# There is none yet.
+	start_server with_own_dev
+	local pid
+	pid=$(worker_pid 1)
+	for _ in 1 2; do
+		start_syslogd
+		: >"$FILE"
+		run -0 ctl drain
+		run -0 ctl resume
+		wait_until 5 file_has "$FILE" "preforkd\[$SERVER\]: reporting"
+		wait_until 10 worker_in_syslog "$pid"
+		end_background
+	done
+}
+
+@test "log: syslog gets the lines of all, with their priority" {
+	start_syslogd
 	write_echo_config "log = syslog"
 	start_server with_own_dev
 	# LOG_DAEMON is 3 << 3, info is 6, debug 7.

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -82,8 +81,8 @@ static void
 close_others(const struct worker_context *context)
 {
 	int kept[KEPT_MAX] = { 0, 1, 2, context->channel_fd,
-		context->access_log_fd, log_fd() };
-	size_t n = 6;
+		context->access_log_fd, log_fd(), log_syslog_fd() };
+	size_t n = 7;
 	unsigned next = 0;
 
 	for (size_t i = 0; i < context->n_listeners && n < KEPT_MAX; i++)
@@ -102,18 +101,10 @@ close_others(const struct worker_context *context)
 void
 descriptors_close_others(const struct worker_context *context)
 {
-	bool syslog_open = log_fd() == -1;
-
-	/* The C library does not tell which descriptor syslog(3) has, and would
-	 * one day close whatever has got its number: so it closes it now. */
-	if (syslog_open)
-		closelog();
 	close_others(context);
-	if (syslog_open)
-		log_to_syslog();
-	else if (*context->pool->chroot != '\0')
-		openlog(NULL, LOG_NDELAY, LOG_DAEMON); /* for a log that moves:
-							* cannot be had later */
+	/* A log that moves there later finds no file of that name. */
+	if (*context->pool->chroot != '\0')
+		log_prepare_syslog();
 }
 
 /* Soft limit WANTED; the hard one follows where that is allowed. */
