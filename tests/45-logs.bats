@@ -33,12 +33,14 @@ make_lines() {
 
 # Connections until PID, too, has told of one in FILE.
 until_worker_has_logged() {
-	wait_until 10 connect_and_look "$1" "$2"
+	wait_until 10 connect_and_look "$(port echo)" "$1" "$2"
 }
 
+# As many at a time as go to one worker in a row, and one more.
 connect_and_look() {
-	tcp "$(port echo)" <<<"hello" >/dev/null
-	file_has "$2" "preforkd\[$1\]: "
+	hold_many 17 "$1"
+	release_all
+	file_has "$3" "preforkd\[$2\]: "
 }
 
 refuse_to_start() {

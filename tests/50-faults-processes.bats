@@ -40,6 +40,12 @@ slot_is_replaced() {
 	[ -n "$pid" ] && [ "$pid" != "$2" ]
 }
 
+# is_being_ended PID: by the watchdog.
+is_being_ended() {
+	ctl_json workers | jq -e --argjson p "$1" '.[] | select(.pid == $p) |
+		.state == "aborted" or .state == "killed"'
+}
+
 # Milliseconds of a log line's stamp.
 stamp_ms() {
 	date -d "$(grep -m1 -- "$1" "$LOG" | cut -d' ' -f1)" +%s%3N
@@ -270,9 +276,8 @@ really_crashes() {
 	for _ in 1 2 3 4; do
 		is_served
 	done
+	wait_until 10 is_being_ended "$stuck"
 	wait_until 10 log_has "default/1 (pid $stuck) stuck for .*: aborted"
-	run -0 jq -r ".[] | select(.pid == $stuck) | .state" <(ctl_json workers)
-	assert_output --regexp '^(aborted|killed)$'
 	wait_until 10 log_has "default/1 (pid $stuck) killed by signal"
 	# Killed on purpose: no talk of memory.
 	run ! log_has 'out of memory'
