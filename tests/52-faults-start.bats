@@ -226,7 +226,7 @@ five_are_refused() {
 		3>&- 4>&- &
 	start=$!
 	HELPERS+=("$start")
-	wait_until 10 is_stopped_or_gone "$start"
+	wait_until 10 has_stopped "$start"
 	ln -s "$DIR/precious" "$PID_FILE"
 	kill -CONT "$start"
 	wait_until 10 ended_or_answers "$start"
@@ -236,8 +236,12 @@ five_are_refused() {
 	grep -q "pid file \"$PID_FILE\"" "$DIR/refusal"
 }
 
-is_stopped_or_gone() {
-	is_gone "$1" || grep -q '^State:[[:space:]]*[Tt]' "/proc/$1/status"
+# Not by strace itself, while it begins; or gone, when it has not asked.
+has_stopped() {
+	is_gone "$1" || {
+		grep -q 'stopped by SIGSTOP' "$DIR/calls" &&
+			grep -q '^State:[[:space:]]*[Tt]' "/proc/$1/status"
+	}
 }
 
 ended_or_answers() {
