@@ -58,8 +58,8 @@ read_answer(int netlink_fd, struct unix_diag_rqlen *queue)
 	    answer.header.nlmsg_len <
 		NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
 		return false;
-	const struct unix_diag_msg *message = NLMSG_DATA(&answer.header);
-	const struct rtattr *attribute = (const void *)(message + 1);
+	struct unix_diag_msg *message = NLMSG_DATA(&answer.header);
+	struct rtattr *attribute = (struct rtattr *)(message + 1);
 	size_t left = answer.header.nlmsg_len -
 	    NLMSG_LENGTH(sizeof(struct unix_diag_msg));
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
