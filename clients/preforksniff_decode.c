@@ -233,5 +233,5 @@ decode_packet(struct packet *packet, int link_type, const void *data,
 	if (type != NULL)
 		type->decode(packet, packet->wire);
 	if (packet->payload.captured < packet->payload.length)
-		bytes_fault(packet, DECODE_TRUNCATED, "payload");
+		bytes_fault(packet, DECODE_TRUNCATED, DECODE_PAYLOAD);
 }

@@ -25,6 +25,8 @@ struct bytes {
 	size_t length;
 };
 
+#define DECODE_PAYLOAD "payload" /* the part, when only that is cut */
+
 enum decode_fault {
 	DECODE_WHOLE = 0,
 	DECODE_TRUNCATED, /* the capture ends before the packet does */
@@ -115,7 +117,7 @@ struct packet {
 	struct decode_icmp icmp;
 	struct bytes payload; /* behind the last header that was taken apart */
 	enum decode_fault fault;
-	const char *fault_part; /* a static phrase: "TCP options" */
+	const char *fault_part; /* "TCP options", static; NULL: whole */
 };
 
 /* True when packets of this link type (DLT_...) can be taken apart. */

@@ -12,6 +12,7 @@
 #include <pcap/sll.h>
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 #include <vis.h>
 
@@ -284,13 +285,15 @@ print_other(FILE *out, const struct packet *packet)
 static void
 print_fault(FILE *out, const struct packet *packet)
 {
-	const struct bytes *payload = &packet->payload;
-
-	if (packet->fault == DECODE_MALFORMED)
-		fprintf(out, " [malformed: %s]", packet->fault_part);
-	else if (packet->fault == DECODE_TRUNCATED)
-		fprintf(out, " [truncated: %s, %zu of %zu bytes]",
-		    packet->fault_part, payload->captured, payload->length);
+	if (packet->fault == DECODE_WHOLE)
+		return;
+	fprintf(out, " [%s: %s",
+	    packet->fault == DECODE_MALFORMED ? "malformed" : "truncated",
+	    packet->fault_part);
+	if (strcmp(packet->fault_part, DECODE_PAYLOAD) == 0)
+		fprintf(out, ", %zu of %zu bytes", packet->payload.captured,
+		    packet->payload.length);
+	fputc(']', out);
 }
 
 /* --- payload ------------------------------------------------------------- */
