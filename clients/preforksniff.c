@@ -97,7 +97,7 @@ list_interfaces(void)
 
 /* The expression that the words of the command line mean. */
 static const char *
-read_filter(char **words)
+read_filter(const char *const *words)
 {
 	static struct buffer text;
 	bool unknown_name;
@@ -232,7 +232,7 @@ main(int argc, char **argv)
 	}
 	tzset();
 	capture.stop_fd = open_stop(&stop_signals);
-	const char *filter = read_filter(options.words);
+	const char *filter = read_filter((const char *const *)options.words);
 	open_ends(&options, &capture, &output);
 	insist(capture_filter(&capture, filter, why, sizeof(why)));
 	output.style = (struct print_style){

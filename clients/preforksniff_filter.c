@@ -167,7 +167,7 @@ append_argument(struct buffer *out, const char *argument, bool *unknown_name,
 }
 
 bool
-filter_make(struct buffer *out, char *const *words, bool *unknown_name,
+filter_make(struct buffer *out, const char *const *words, bool *unknown_name,
     char *why, size_t why_size)
 {
 	*unknown_name = false;

@@ -17,7 +17,7 @@
  * Returns false with a line in WHY; *UNKNOWN_NAME tells whether it was a name
  * that has no address, and not the words that are wrong.
  */
-bool filter_make(struct buffer *out, char *const *words, bool *unknown_name,
-    char *why, size_t why_size);
+bool filter_make(struct buffer *out, const char *const *words,
+    bool *unknown_name, char *why, size_t why_size);
 
 #endif
