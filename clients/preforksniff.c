@@ -75,6 +75,17 @@ open_stop(sigset_t *stop_signals)
 	exit(SNIFF_FAILED);
 }
 
+/* Files would be opened with the rights of another user. */
+static void
+refuse_setuid(void)
+{
+	if (getuid() == geteuid() && getgid() == getegid())
+		return;
+	options_complain("not made to be setuid: give it CAP_NET_RAW, as the "
+			 "manual says");
+	exit(SNIFF_FORBIDDEN);
+}
+
 /* --- the steps ----------------------------------------------------------- */
 
 static enum sniff_status
@@ -129,14 +140,20 @@ open_input(const char *path)
 static enum sniff_status
 read_file(struct capture *capture, int fd, const char *path)
 {
-	FILE *file = stream_reader(fd, capture->stop_fd);
+	static struct stream stream;
 
+	stream = (struct stream){ fd, capture->stop_fd };
+	FILE *file = stream_reader(&stream);
 	if (file == NULL) {
 		snprintf(why, sizeof(why), "cannot read \"%s\": %s", path,
 		    strerror(errno));
 		return SNIFF_FAILED;
 	}
-	return capture_open_file(capture, file, path, why, sizeof(why));
+	enum sniff_status status =
+	    capture_open_file(capture, file, path, why, sizeof(why));
+	if (status != SNIFF_DONE)
+		fclose(file);
+	return status;
 }
 
 static void
@@ -187,8 +204,8 @@ tell_end(const struct capture *capture, const struct output *output)
 
 	if (!capture->live || pcap_stats(capture->pcap, &stat) == -1)
 		return;
-	options_complain("%" PRIu64 " packets captured, %u dropped by the "
-			 "kernel, %u by the interface",
+	options_complain("packets captured: %" PRIu64
+			 ", dropped by the kernel: %u, by the interface: %u",
 	    output->n_packets, stat.ps_drop, stat.ps_ifdrop);
 }
 
@@ -219,12 +236,14 @@ run(const struct options *options, struct capture *capture,
 int
 main(int argc, char **argv)
 {
+	/* What has begun goes with the program where that exits early. */
+	static struct capture capture = { .fd = -1 };
+	static struct output output = { .fd = -1 };
 	struct options options;
-	struct capture capture = { .fd = -1 };
-	struct output output = { .fd = -1 };
 	sigset_t stop_signals;
 
 	fill_standard_descriptors();
+	refuse_setuid();
 	options_read(&options, argc, argv);
 	if (options.list_interfaces) {
 		insist(list_interfaces());

@@ -62,9 +62,9 @@ print_help(void)
 		    row->argument == NULL ? "" : row->argument);
 		printf("  -%c, %-20s %s\n", row->letter, words, row->help);
 	}
-	puts("\nThe filter is one of pcap-filter(7), in which tcp://host:port "
-	     "and udp://host:port\nstand for what goes to and comes from that "
-	     "address.");
+	puts("\nThe filter is one of pcap-filter(7); in it tcp://host:port "
+	     "and udp://host:port\nstand for what goes there and comes from "
+	     "there.");
 	exit(fflush(stdout) == EOF ? SNIFF_FAILED : SNIFF_DONE);
 }
 

@@ -13,7 +13,6 @@
 
 #include "clients/preforksniff_decode.h"
 #include "clients/preforksniff_output.h"
-#include "clients/preforksniff_stream.h"
 
 #define FILE_MODE    0600
 #define BUFFER_BYTES 65536
@@ -79,8 +78,8 @@ enum sniff_status
 output_begin(struct output *output, pcap_t *pcap, bool savefile, int stop_fd,
     char *why, size_t why_size)
 {
-	FILE *file = stream_writer(output->fd, stop_fd);
-
+	output->stream = (struct stream){ output->fd, stop_fd };
+	FILE *file = stream_writer(&output->stream);
 	if (file == NULL || !empty(output->fd)) {
 		snprintf(why, why_size, "cannot write: %s", strerror(errno));
 		if (file != NULL)

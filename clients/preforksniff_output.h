@@ -10,11 +10,13 @@
 
 #include "clients/preforksniff_print.h"
 #include "clients/preforksniff_status.h"
+#include "clients/preforksniff_stream.h"
 
 /* Where packets go: lines on standard output, or a savefile. */
 struct output {
 	int fd;
-	FILE *file;	       /* NULL until begun */
+	struct stream stream;  /* on FD */
+	FILE *file;	       /* the same; NULL until begun */
 	pcap_dumper_t *dumper; /* owns FILE; NULL: lines */
 	struct print_style style;
 	int link_type;

@@ -10,15 +10,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "clients/preforksniff_stream.h"
-
-struct stream {
-	int fd;
-	int stop_fd;
-};
 
 /* Waits until FD can do EVENTS. Returns what poll(2) tells of it, 0 when a
  * stop came first, -1 with errno. */
@@ -92,40 +86,18 @@ stream_write(void *cookie, const char *data, size_t size)
 	return (ssize_t)done;
 }
 
-static int
-stream_close(void *cookie)
+FILE *
+stream_reader(struct stream *stream)
 {
-	free(cookie);
-	return 0;
-}
+	const cookie_io_functions_t functions = { .read = stream_read };
 
-static FILE *
-stream_open(int fd, int stop_fd, const char *mode)
-{
-	static const cookie_io_functions_t functions = {
-		.read = stream_read,
-		.write = stream_write,
-		.close = stream_close,
-	};
-	struct stream *stream = malloc(sizeof(*stream));
-
-	if (stream == NULL)
-		return NULL;
-	*stream = (struct stream){ .fd = fd, .stop_fd = stop_fd };
-	FILE *file = fopencookie(stream, mode, functions);
-	if (file == NULL)
-		free(stream);
-	return file;
+	return fopencookie(stream, "r", functions);
 }
 
 FILE *
-stream_reader(int fd, int stop_fd)
+stream_writer(struct stream *stream)
 {
-	return stream_open(fd, stop_fd, "r");
-}
+	const cookie_io_functions_t functions = { .write = stream_write };
 
-FILE *
-stream_writer(int fd, int stop_fd)
-{
-	return stream_open(fd, stop_fd, "w");
+	return fopencookie(stream, "w", functions);
 }

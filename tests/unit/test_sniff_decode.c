@@ -59,11 +59,10 @@ decode_cut(int link_type, const char *text, size_t captured)
 
 	assert_true(captured <= size);
 	free(data);
-	data = malloc(captured + 1);
+	data = malloc(captured == 0 ? 1 : captured);
 	assert_non_null(data);
 	memcpy(data, all, captured);
 	free(all);
-	data = realloc(data, captured == 0 ? 1 : captured);
 	decode_packet(&packet, link_type, data, captured, size);
 }
 
