@@ -195,6 +195,16 @@ config_pool(const struct config *config, const char *name)
 	return NULL;
 }
 
+const struct handler_info *
+config_handler(const struct handler_catalog *catalog, const char *name)
+{
+	for (size_t i = 0; name != NULL && i < catalog->n; i++) {
+		if (strcmp(catalog->handlers[i].name, name) == 0)
+			return &catalog->handlers[i];
+	}
+	return NULL;
+}
+
 struct config_place
 config_place_of(const struct config *config, enum setting_section section,
     const char *name, const char *key)

@@ -164,6 +164,9 @@ const struct service_config *
 config_service(const struct config *config, const char *name);
 const struct pool_config *
 config_pool(const struct config *config, const char *name);
+/* The handler of that name; NULL when there is none, or NAME is NULL. */
+const struct handler_info *
+config_handler(const struct handler_catalog *catalog, const char *name);
 
 /* Where KEY of a section was written; the section's heading when it was not,
  * the file without a line when there is no such section either. NAME is "" for

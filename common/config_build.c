@@ -12,9 +12,9 @@
 
 #include "common/config_build.h"
 #include "common/config_raw.h"
+#include "common/config_unknown.h"
 #include "common/config_value.h"
 #include "common/log.h"
-#include "common/nearest.h"
 
 /* What building works with. */
 struct building {
@@ -192,16 +192,6 @@ set_all(const struct building *building, struct raw_section *section,
 	}
 }
 
-static const struct handler_info *
-find_handler(const struct handler_catalog *catalog, const char *name)
-{
-	for (size_t i = 0; name != NULL && i < catalog->n; i++) {
-		if (strcmp(catalog->handlers[i].name, name) == 0)
-			return &catalog->handlers[i];
-	}
-	return NULL;
-}
-
 /* Numbers of any type into one field; texts stay texts. */
 static bool
 parse_handler_value(const struct building *building, struct handler_value *into,
@@ -303,101 +293,6 @@ set_handler_values(const struct building *building, struct raw_section *section,
 	}
 }
 
-static void
-complain_of_handler(const struct building *building,
-    struct raw_section *section, const char *name)
-{
-	const struct handler_catalog *catalog = building->catalog;
-	struct raw_value *value = config_raw_find(section, "handler");
-	struct nearest nearest = { 0 };
-	char names[512] = "";
-
-	for (size_t i = 0; i < catalog->n; i++) {
-		nearest_offer(&nearest, name, catalog->handlers[i].name);
-		strlcat(names, i == 0 ? "" : ", ", sizeof(names));
-		strlcat(names, catalog->handlers[i].name, sizeof(names));
-	}
-	if (nearest.name != NULL)
-		errors_add(building->errors, value->place.file,
-		    value->place.line,
-		    "there is no handler \"%s\", did you mean \"%s\"?", name,
-		    nearest.name);
-	else
-		errors_add(building->errors, value->place.file,
-		    value->place.line,
-		    "there is no handler \"%s\"; there are %s", name, names);
-}
-
-/* The section or handler that KEY would be right in; "" for none. */
-static void
-home_of(
-    const struct building *building, const char *key, char *buf, size_t size)
-{
-	for (size_t i = 0; i < settings_count; i++) {
-		if (strcmp(settings_table[i].name, key) == 0) {
-			strlcpy(buf,
-			    settings_section_name(settings_table[i].section),
-			    size);
-			return;
-		}
-	}
-	buf[0] = '\0';
-	for (size_t h = 0; h < building->catalog->n; h++) {
-		const struct handler_info *handler =
-		    &building->catalog->handlers[h];
-		for (size_t i = 0; i < handler->n_settings; i++) {
-			if (strcmp(handler->settings[i].name, key) == 0)
-				snprintf(
-				    buf, size, "handler \"%s\"", handler->name);
-		}
-	}
-}
-
-static void
-complain_of_key(const struct building *building,
-    const struct raw_section *section, const struct raw_value *value,
-    const struct handler_info *handler)
-{
-	struct nearest nearest = { 0 };
-	char quote[256], home[64];
-
-	log_escape(quote, sizeof(quote), value->key, strlen(value->key));
-	for (size_t i = 0; i < settings_count; i++) {
-		if (settings_table[i].section == section->kind)
-			nearest_offer(
-			    &nearest, value->key, settings_table[i].name);
-	}
-	for (size_t i = 0; handler != NULL && i < handler->n_settings; i++)
-		nearest_offer(&nearest, value->key, handler->settings[i].name);
-	home_of(building, value->key, home, sizeof(home));
-	const struct config_place *place = &value->place;
-	if (home[0] != '\0')
-		errors_add(building->errors, place->file, place->line,
-		    "\"%s\" does not belong in [%s]; it is a setting of %s",
-		    quote, section->heading, home);
-	else if (nearest.name != NULL)
-		errors_add(building->errors, place->file, place->line,
-		    "unknown setting \"%s\" in [%s], did you mean \"%s\"?",
-		    quote, section->heading, nearest.name);
-	else
-		errors_add(building->errors, place->file, place->line,
-		    "unknown setting \"%s\" in [%s]; preforkd --explain lists "
-		    "all",
-		    quote, section->heading);
-}
-
-static void
-look_for_unknown(const struct building *building,
-    const struct raw_section *section, const struct handler_info *handler)
-{
-	const struct raw_value *value;
-
-	STAILQ_FOREACH (value, &section->values, entry) {
-		if (!value->used && !errors_full(building->errors))
-			complain_of_key(building, section, value, handler);
-	}
-}
-
 static struct pool_config *
 add_pool(
     struct building *building, const char *name, struct raw_section *section)
@@ -452,14 +347,16 @@ build_service(struct building *building, struct raw_section *section)
 	if (service == NULL)
 		return false;
 	const struct handler_info *handler =
-	    find_handler(building->catalog, service->handler);
+	    config_handler(building->catalog, service->handler);
 	if (handler != NULL)
 		set_handler_values(building, section, service, handler);
 	else if (service->handler != NULL)
-		complain_of_handler(building, section, service->handler);
+		config_unknown_handler(section, service->handler,
+		    building->catalog, building->errors);
 	/* Without a handler, what is its setting cannot be known. */
 	if (handler != NULL || service->handler == NULL)
-		look_for_unknown(building, section, handler);
+		config_unknown_keys(
+		    section, handler, building->catalog, building->errors);
 	return true;
 }
 
@@ -473,7 +370,7 @@ build_section(struct building *building, struct raw_section *section)
 	if (section->kind == SECTION_POOL &&
 	    strcmp(section->name, "default") != 0)
 		good = add_pool(building, section->name, section) != NULL;
-	look_for_unknown(building, section, NULL);
+	config_unknown_keys(section, NULL, building->catalog, building->errors);
 	return good;
 }
 

@@ -50,16 +50,6 @@ check_pool_of(const struct checking *checking, struct service_config *service)
 		    "there is no [pool %s]", service->pool);
 }
 
-static const struct handler_info *
-find_handler(const struct handler_catalog *catalog, const char *name)
-{
-	for (size_t i = 0; name != NULL && i < catalog->n; i++) {
-		if (strcmp(catalog->handlers[i].name, name) == 0)
-			return &catalog->handlers[i];
-	}
-	return NULL;
-}
-
 static void
 check_transport(const struct checking *checking,
     const struct service_config *service, const struct handler_info *handler,
@@ -84,7 +74,7 @@ check_handler(
     const struct checking *checking, const struct service_config *service)
 {
 	const struct handler_info *handler =
-	    find_handler(checking->catalog, service->handler);
+	    config_handler(checking->catalog, service->handler);
 
 	/* A missing or unknown one has been told when it was read. */
 	for (size_t i = 0; handler != NULL && i < service->listen.n; i++)

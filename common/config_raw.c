@@ -71,11 +71,7 @@ parse_heading(struct raw_section *section)
 		section->kind = SECTION_SERVICE;
 		section->name = heading + 8;
 	}
-	size_t len = strlen(section->name);
-	return len > 0 && len <= 32 &&
-	    strspn(section->name,
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789_-.") == len;
+	return settings_is_name(section->name);
 }
 
 static void

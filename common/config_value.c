@@ -18,8 +18,6 @@
 #include "common/path.h"
 #include "common/units.h"
 
-#define NAME_BYTES_MAX 32
-
 static bool
 set_text(char **field, const char *text, char *why, size_t why_size)
 {
@@ -151,15 +149,10 @@ parse_path(const struct setting *setting, const char *text, const char *base,
 static bool
 parse_name(const char *text, char **field, char *why, size_t why_size)
 {
-	size_t len = strlen(text);
-
-	if (len == 0 || len > NAME_BYTES_MAX ||
-	    strspn(text,
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789_-.") != len) {
+	if (!settings_is_name(text)) {
 		snprintf(why, why_size,
 		    "is not a name of 1 to %d letters, digits, _, - and .",
-		    NAME_BYTES_MAX);
+		    SETTING_NAME_MAX);
 		return false;
 	}
 	return set_text(field, text, why, why_size);

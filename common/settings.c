@@ -143,6 +143,17 @@ const struct setting settings_table[] = {
 const size_t settings_count =
     sizeof(settings_table) / sizeof(settings_table[0]);
 
+bool
+settings_is_name(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= SETTING_NAME_MAX &&
+	    strspn(text,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789_-.") == len;
+}
+
 const struct setting *
 settings_find(enum setting_section section, const char *name)
 {

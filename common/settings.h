@@ -66,6 +66,12 @@ struct setting {
 extern const struct setting settings_table[];
 extern const size_t settings_count;
 
+/* Bytes of a SETTING_NAME, and of the name of a section. */
+#define SETTING_NAME_MAX 32
+
+/* What SETTING_NAME takes: 1 to SETTING_NAME_MAX letters, digits, _, - and . */
+bool settings_is_name(const char *text);
+
 /* The row of that name in SECTION, or NULL. */
 const struct setting *
 settings_find(enum setting_section section, const char *name);
