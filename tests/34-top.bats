@@ -16,12 +16,19 @@ setup() {
 }
 
 teardown() {
+	local failed=0
 	on_screen kill-server 2>/dev/null || :
 	rm -f "$TMUX_SOCKET"
-	common_teardown
+	wait_until 10 none_is_left || failed=1
+	common_teardown || failed=1
+	return "$failed"
 }
 
 # --- verbs -------------------------------------------------------------------
+
+none_is_left() {
+	run ! pgrep -f "$SOCKET top"
+}
 
 on_screen() {
 	tmux -S "$TMUX_SOCKET" -f /dev/null "$@" 3>&- 4>&-
