@@ -231,7 +231,10 @@ stop_server() {
 	local status=0 pids
 	pids=$(descendants "$SERVER")
 	kill -TERM "$SERVER" 2>/dev/null || :
-	wait_gone "$SERVER" 15 || return 1
+	wait_gone "$SERVER" 15 || {
+		kill -KILL "$SERVER"
+		return 1
+	}
 	wait "$SERVER" || status=$?
 	SERVER=
 	assert_equal "$status" "$STATUS_WANTED" || return 1
