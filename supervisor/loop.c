@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -17,7 +18,7 @@
 #include "supervisor/loop.h"
 
 #define TURN_EVENTS	64  /* told in one turn; the rest come in the next */
-#define CHANGE_AGAIN_MS 100 /* a change of a watch that failed */
+#define CHANGE_AGAIN_MS 100 /* what epoll(7) refused is tried again */
 
 TAILQ_HEAD(timers, timer);
 
@@ -155,6 +156,16 @@ next_deadline(void)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+/* What fails at once would be called for ever: the one wait that is left. */
+static void
+pause_loop(void)
+{
+	const struct timespec pause = { .tv_nsec = CHANGE_AGAIN_MS * 1000000 };
+
+	log_error("cannot wait for events: %s", strerror(errno));
+	nanosleep(&pause, NULL);
+}
+
 static void
 wait_for_events(void)
 {
@@ -162,8 +173,7 @@ wait_for_events(void)
 	    loop.epoll_fd, loop.events, TURN_EVENTS, next_deadline());
 	if (loop.n_events == -1) {
 		if (errno != EINTR)
-			log_error(
-			    "cannot wait for events: %s", strerror(errno));
+			pause_loop();
 		loop.n_events = 0;
 	}
 	loop.turn++;

@@ -23,6 +23,8 @@
 static const int handled[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1,
 	SIGUSR2, SIGTTIN, SIGTTOU, SIGCHLD };
 
+#define N_HANDLED (sizeof(handled) / sizeof(handled[0]))
+
 /* A terminal, a reader of our output, a full disk: none may end or stop us. */
 static const int ignored[] = { SIGPIPE, SIGTSTP, SIGXFSZ };
 
@@ -33,7 +35,7 @@ static void
 handled_set(sigset_t *set)
 {
 	sigemptyset(set);
-	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+	for (size_t i = 0; i < N_HANDLED; i++)
 		sigaddset(set, handled[i]);
 }
 
@@ -46,7 +48,7 @@ signals_block(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* Whoever started us may have left these ignored; then children
 	 * would vanish unseen. */
-	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+	for (size_t i = 0; i < N_HANDLED; i++)
 		signal(handled[i], SIG_DFL);
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
@@ -164,15 +166,18 @@ act_on(int signal)
 static void
 on_signal(void *arg, uint32_t events)
 {
-	struct signalfd_siginfo info;
+	/* As many as can be pending at once; more come in the next turn. */
+	struct signalfd_siginfo infos[N_HANDLED];
+	ssize_t n = read(fd, infos, sizeof(infos));
 
 	(void)arg;
 	(void)events;
-	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo != SIGCHLD)
-			log_debug("signal %u (%s) from pid %u", info.ssi_signo,
-			    sigabbrev_np((int)info.ssi_signo), info.ssi_pid);
-		act_on((int)info.ssi_signo);
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(infos[0]); i++) {
+		const struct signalfd_siginfo *info = &infos[i];
+		if (info->ssi_signo != SIGCHLD)
+			log_debug("signal %u (%s) from pid %u", info->ssi_signo,
+			    sigabbrev_np((int)info->ssi_signo), info->ssi_pid);
+		act_on((int)info->ssi_signo);
 	}
 }
 

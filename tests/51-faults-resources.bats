@@ -73,6 +73,20 @@ accept_pauses_for() {
 
 # --- descriptors -------------------------------------------------------------
 
+@test "fault 29: waiting for events that fails does not spin the supervisor" {
+	LOG_ERRORS='cannot wait for events: Cannot allocate memory'
+	write_echo_config
+	start_watched
+	inject "$SERVER" epoll_wait:error=ENOMEM epoll_pwait:error=ENOMEM
+	wait_until 10 log_has "$LOG_ERRORS"
+	local before
+	before=$(n_log_lines "$LOG_ERRORS")
+	sleep 1
+	end_injection
+	[ $(($(n_log_lines "$LOG_ERRORS") - before)) -le 20 ]
+	run -0 ctl health
+}
+
 @test "fault 24: without descriptors clients wait, the worker does not spin, and recovers" {
 	serve
 	local worker before
