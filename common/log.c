@@ -91,7 +91,6 @@ close_destination(void)
 		syslog_socket_close();
 	state.fd = STDERR_FILENO;
 	state.is_stderr = false;
-	state.torn = false;
 }
 
 static void
@@ -100,6 +99,7 @@ use(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	state.fd = fd;
+	state.torn = false;
 	state.is_socket = is_socket(fd);
 	state.may_wait = is_pipe_or_terminal(fd) && (flags & O_NONBLOCK) == 0;
 }
@@ -239,6 +239,9 @@ put(int fd, bool socket, bool may_wait, bool *torn, const char *line,
 	bool whole = n == skipped + (ssize_t)len;
 	if (n > 0)
 		*torn = !whole && n > skipped;
+	else if (n == -1 &&
+	    (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		*torn = true; /* perhaps: by a process that came first */
 	return whole;
 }
 
