@@ -213,44 +213,6 @@ worker_in_syslog() {
 
 # --- changes while it runs ---------------------------------------------------
 
-# MEANS: what makes it open its logs anew.
-assert_reopens() {
-	write_echo_config "log = $FILE\naccess_log = $DIR/access"
-	start_server
-	make_lines "$FILE"
-	mv "$FILE" "$FILE.1"
-	mv "$DIR/access" "$DIR/access.1"
-	"$@"
-	wait_until 5 test -e "$FILE"
-	wait_until 5 file_has "$FILE" 'opened anew'
-	local lines
-	lines=$(wc -l <"$FILE.1")
-	make_lines "$FILE"
-	wait_until 5 file_has "$DIR/access" ' echo default/'
-	assert_equal "$(wc -l <"$FILE.1")" "$lines"
-}
-
-@test "log: USR1 opens the files anew, for supervisor and workers" {
-	usr1() { kill -USR1 "$SERVER"; }
-	assert_reopens usr1
-}
-
-@test "log: so does the command" {
-	assert_reopens ctl log reopen
-}
-
-@test "log: what cannot be opened anew stays open" {
-	LOG_ERRORS='cannot open log'
-	mkdir "$DIR/logs"
-	FILE=$DIR/logs/log
-	write_echo_config "log = $FILE"
-	start_server
-	mv "$DIR/logs" "$DIR/moved"
-	run -1 ctl log reopen
-	assert_output --partial "$FILE"
-	make_lines "$DIR/moved/log"
-}
-
 @test "log: 100 reopenings leave no descriptor behind" {
 	write_echo_config "log = $FILE\naccess_log = $DIR/access"
 	start_server

@@ -72,11 +72,19 @@ tells_all_lost() {
 	[ "$told" = "$workers" ]
 }
 
+STAMP='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z'
+HEAD="$STAMP preforkd\[[0-9]+\]: (debug|info|warn|error): "
+
 # Everything is one whole line after another.
 assert_whole_lines() {
-	local stamp='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z'
-	run ! grep -avE "^$stamp preforkd\[[0-9]+\]: (debug|info|warn|error): " \
-		"$1"
+	run ! grep -avE "^$HEAD" "$1"
+}
+
+# The same but for one line, which the end of the room has cut. Whoever has
+# met with that begins a new line: some may be empty.
+assert_one_line_is_cut() {
+	assert [ "$(grep -acvE "^$HEAD|^$" "$1")" -le 1 ]
+	run ! grep -aE "$STAMP.*$STAMP" "$1"
 }
 
 # One line of the supervisor, and from each worker one at least.
@@ -125,7 +133,7 @@ read_again() {
 }
 
 @test "fault 87: nor does one hold up a daemon that may not open the pipe anew" {
-	let_others_in
+	open_to_others
 	write_echo_config
 	stalled_pipe
 	chmod 600 "$DIR/stalled"
@@ -216,6 +224,214 @@ some_lost_are_told() {
 	# Whoever comes to read a pipe with a name hears it all again.
 	background sh -c "exec cat <$DIR/pipe" >"$DIR/read"
 	wait_until 10 everything_is_told "$DIR/read"
+}
+
+# --- files -------------------------------------------------------------------
+
+# lines_of PID FILE
+lines_of() {
+	grep -acF "preforkd[$1]: " "$2" || :
+}
+
+# Everybody's next lines stand in FILE.
+assert_lines_go_to() {
+	local pid before
+	for pid in "$SERVER" $(worker_pids); do
+		before=$(lines_of "$pid" "$1")
+		wait_until 10 speaks_into "$pid" "$1" "$before"
+	done
+}
+
+# speaks_into PID FILE BEFORE: it has more than BEFORE lines there.
+speaks_into() {
+	everybody_speaks
+	[ "$(lines_of "$1" "$2")" -gt "$3" ]
+}
+
+# The words behind on a disk of 64 KiB, where 24 are taken, at $DIR/disk.
+on_small_disk() {
+	# shellcheck disable=SC2016 # for the inner shell
+	exec unshare --mount sh -c '
+		mount -t tmpfs -o size=64k,mode=755 none "$0" || exit
+		head -c 24576 /dev/zero >"$0/other"
+		exec "$@"' "$DIR/disk" "$@"
+}
+
+@test "fault 89: a full disk loses lines, nothing else, until there is room" {
+	mkdir "$DIR/disk"
+	write_echo_config "log = $DIR/disk/log"
+	start_watched on_small_disk
+	local disk=/proc/$SERVER/root$DIR/disk
+	make_lines_until_some_are_lost
+	assert_nobody_is_held_up
+	assert_equal "$(stat -c %s "$disk/log")" $((65536 - 24576))
+	rm "$disk/other"
+	wait_until 10 everything_is_told "$disk/log"
+	assert_one_line_is_cut "$disk/log"
+}
+
+@test "fault 89: so does an access log on it" {
+	mkdir "$DIR/disk"
+	write_echo_config "access_log = $DIR/disk/access"
+	set_setting log_level info
+	start_watched on_small_disk
+	local disk=/proc/$SERVER/root$DIR/disk before
+	clients 'for i in range(600): answered(connect()).close()'
+	wait_until 5 workers_have_lost_lines
+	assert_nobody_is_held_up
+	wait_until 5 counter_is echo active 0
+	before=$(n_accesses "$disk/access")
+	rm "$disk/other"
+	clients 'for i in range(20): answered(connect()).close()'
+	wait_until 5 n_accesses_are $((before + 20)) "$disk/access"
+	assert [ "$(grep -cvE "^$STAMP echo default/|^$" "$disk/access")" -le 1 ]
+	run ! grep -E "$STAMP.*$STAMP" "$disk/access"
+}
+
+workers_have_lost_lines() {
+	[[ $(lost_lines) == "0 "[1-9]* ]]
+}
+
+# Whole lines in FILE.
+n_accesses() {
+	grep -cE "^$STAMP echo default/.* done 1 1 [0-9]+$" "$1"
+}
+
+n_accesses_are() {
+	[ "$(n_accesses "$2")" = "$1" ]
+}
+
+@test "fault 89: nor is a file that is always full the end" {
+	write_echo_config "log = /dev/full\naccess_log = /dev/full"
+	start_watched
+	make_lines_until_some_are_lost
+	assert_nobody_is_held_up
+	set_setting access_log none
+	set_setting log "$FILE"
+	run -0 ctl reload
+	take_baseline
+	wait_until 5 some_lost_are_told "$FILE"
+	assert_lines_go_to "$FILE"
+}
+
+@test "fault 89: a file system that is read-only fails the start, not the daemon" {
+	mkdir "$DIR/disk"
+	FILE=$DIR/disk/log
+	write_echo_config "log = $FILE"
+	# shellcheck disable=SC2016 # for the inner shell
+	run -1 timeout 20 unshare --mount sh -c '
+		mount -t tmpfs -o ro none "$0" && exec "$@"' "$DIR/disk" \
+		"$PREFORKD" -c "$CONFIG" </dev/null 3>&- 4>&-
+	assert_output --partial \
+		"cannot open log \"$FILE\": Read-only file system"
+	assert_not_exist "$SOCKET"
+	LOG_ERRORS='Read-only file system'
+	start_watched unshare --mount
+	nsenter -t "$SERVER" -m mount -t tmpfs -o ro none "$DIR/disk"
+	run -1 ctl log reopen
+	assert_output --partial "Read-only file system"
+	kill -USR1 "$SERVER"
+	assert_lines_go_to "$FILE"
+	run -0 grep -c ': error: cannot open log.*: Read-only file system' \
+		"$FILE"
+	assert_output 2
+	# Writable again, it is taken up.
+	nsenter -t "$SERVER" -m umount "$DIR/disk"
+	mv "$FILE" "$FILE.1"
+	run -0 ctl log reopen
+	assert_lines_go_to "$FILE"
+}
+
+# opens_anew COMMAND...: that makes it do so, after a rotation.
+opens_anew() {
+	write_echo_config "log = $FILE\naccess_log = $DIR/access"
+	start_watched
+	assert_lines_go_to "$FILE"
+	mv "$FILE" "$FILE.1"
+	mv "$DIR/access" "$DIR/access.1"
+	assert_lines_go_to "$FILE.1"
+	assert_not_exist "$FILE"
+	"$@"
+	wait_until 5 test -e "$FILE"
+	wait_until 5 grep -q 'opened anew' "$FILE"
+	local lines
+	assert_lines_go_to "$FILE"
+	lines=$(wc -l <"$FILE.1")
+	everybody_speaks
+	wait_until 5 grep -q ' echo default/' "$DIR/access"
+	assert_equal "$(wc -l <"$FILE.1")" "$lines"
+}
+
+usr1() {
+	kill -USR1 "$SERVER"
+}
+
+@test "fault 89: after a rotation USR1 opens the files anew, for everybody" {
+	opens_anew usr1
+}
+
+@test "fault 89: so does the command" {
+	opens_anew ctl log reopen
+}
+
+@test "fault 89: a log that was deleted costs its lines, until USR1" {
+	write_echo_config "log = $FILE"
+	start_watched
+	rm "$FILE"
+	everybody_speaks
+	assert_nobody_is_held_up
+	assert_not_exist "$FILE"
+	usr1
+	wait_until 5 test -e "$FILE"
+	assert_lines_go_to "$FILE"
+}
+
+# What stands in the place of the log when it is to be opened anew is refused
+# for REASON; the one before stays in use.
+refuses_in_its_place() {
+	run -1 ctl log reopen
+	assert_output --partial "$FILE"
+	assert_output --partial "$1"
+	usr1
+	assert_lines_go_to "$DIR/moved"
+	assert_equal "$(stat -c %F "$FILE" 2>/dev/null)" "${2-}"
+	rm -rf "$FILE"
+}
+
+@test "fault 89: a log whose place is taken stays open where it is" {
+	LOG_ERRORS='cannot open log'
+	mkdir "$DIR/logs"
+	FILE=$DIR/logs/log
+	write_echo_config "log = $FILE"
+	start_watched
+	mv "$FILE" "$DIR/moved"
+	mkdir "$FILE"
+	refuses_in_its_place "Is a directory" directory
+	mkfifo "$FILE"
+	refuses_in_its_place "No such device or address" fifo
+	ln -s "$DIR/precious" "$FILE"
+	refuses_in_its_place "it is a symbolic link" "symbolic link"
+	assert_not_exist "$DIR/precious"
+	python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$FILE"
+	refuses_in_its_place "No such device or address" socket
+	rmdir "$DIR/logs"
+	refuses_in_its_place "No such file or directory"
+	mkdir "$DIR/logs"
+	run -0 ctl log reopen
+	assert_lines_go_to "$FILE"
+}
+
+@test "fault 89: a log that is a FIFO is one like any pipe" {
+	mkfifo "$FILE"
+	exec {READER}<>"$FILE"
+	write_echo_config "log = $FILE\naccess_log = log"
+	start_watched
+	make_lines_until_some_are_lost
+	assert_nobody_is_held_up
+	background sh -c "exec cat <$FILE" >"$DIR/read"
+	wait_until 10 everything_is_told "$DIR/read"
+	assert_whole_lines "$DIR/read"
 }
 
 # --- lines of clients --------------------------------------------------------
