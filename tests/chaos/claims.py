@@ -92,7 +92,6 @@ def deaths_are_ours(e):
     fatal = {int(s) for s in (
         signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)}
     ready = e.daemon.ready_pids()
-    stuck = e.daemon.stuck_pids()
     for death in e.deaths:
         sent = {int(s) for s in e.record.harmed.get(death["pid"], ())}
         if death["signal"] in sent & fatal:
@@ -100,10 +99,6 @@ def deaths_are_ours(e):
         # The watchdog's, of one that we had stopped.
         if int(signal.SIGSTOP) in sent and \
                 death["signal"] in (signal.SIGABRT, signal.SIGKILL):
-            continue
-        # The watchdog's, of one that leaves and looks for leaks, which on a
-        # busy machine takes any time. All its clients had been served.
-        if SANITIZED and death["pid"] in stuck and death["lost"] == 0:
             continue
         # One of a reload that came to nothing, which was not ready yet.
         if death["signal"] == signal.SIGKILL and death["pid"] not in ready:
