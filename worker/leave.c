@@ -36,7 +36,7 @@ give_up(int number)
 
 /* The check stops and reads this very process, which the sandbox forbids. A
  * SIGCONT from elsewhere takes the stop away, for which the check then waits
- * for ever, busily. */
+ * for ever, busily. Once it has stopped us, no alarm ends it. */
 static int
 check_leaks(int sandboxed)
 {

@@ -103,8 +103,8 @@ listen = tcp://127.0.0.1:0 unix:{dir}/extra.sock
 # drain_timeout: longer than any client takes, also on a busy machine, so that
 # none is cut off by it.
 # watchdog: a worker that leaves looks for leaks where there is a sanitizer. Its
-# loop has ended by then, and the looking, with no heartbeat, takes up to 5 s
-# (worker/leave.c).
+# loop has ended by then, and on busy cores the looking takes seconds, with no
+# heartbeat.
 SETTINGS = {
     "level": "info", "workers": 3, "nodelay": "yes", "bulk_nodelay": "yes",
     "greeting": "Hello %a\\n", "sandbox": "off" if SANITIZED else "on",
@@ -246,7 +246,14 @@ class Daemon:
 
     def ready_pids(self):
         """Of workers that have served, whatever became of them."""
-        found = (re.search(r": worker \S+ \(pid (\d+)\) ready$", line)
+        return self.pids_of("ready$")
+
+    def stuck_pids(self):
+        """Of workers that the watchdog has aborted."""
+        return self.pids_of(r"stuck for \d+ ms: aborted$")
+
+    def pids_of(self, pattern):
+        found = (re.search(r": worker \S+ \(pid (\d+)\) " + pattern, line)
                  for line in self.log_lines())
         return {int(m.group(1)) for m in found if m}
 
