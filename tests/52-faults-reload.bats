@@ -497,7 +497,7 @@ hup_storm() {
 
 @test "fault 52: a long connection drains until drain_timeout, visibly" {
 	write_two_pools
-	set_setting drain_timeout 1s
+	set_setting drain_timeout 3s
 	start_watched
 	local fd old id
 	hold fd "$(port echo)"
@@ -517,11 +517,11 @@ hup_storm() {
 	wait_until 5 has_title "$old" draining
 	# Who comes now is not its client.
 	is_served
-	run -0 timeout 5 cat <&"$fd"
+	run -0 timeout 10 cat <&"$fd"
 	assert_output ""
 	release "$fd"
-	wait_gone "$old" 3
-	wait_until 3 no_worker_drains
+	wait_gone "$old" 5
+	wait_until 5 no_worker_drains
 	run ! log_has "(pid $old) killed"
 	assert_equal "$(counter echo closed_drain)" 1
 	assert_equal "$(counter echo active)" 0
