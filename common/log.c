@@ -142,6 +142,13 @@ log_prepare_syslog(void)
 	syslog_socket_open();
 }
 
+void
+log_keep_syslog(void)
+{
+	if (state.fd == -1)
+		syslog_socket_keep();
+}
+
 int
 log_syslog_fd(void)
 {

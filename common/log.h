@@ -38,6 +38,9 @@ void log_to_syslog(void);
  * any more. */
 void log_prepare_syslog(void);
 
+/* For a log that is there: finds it again for all that share the socket. */
+void log_keep_syslog(void);
+
 /* That socket, or -1. Still log's. */
 int log_syslog_fd(void);
 

@@ -39,6 +39,17 @@ syslog_socket_open(void)
 }
 
 void
+syslog_socket_keep(void)
+{
+	struct sockaddr_un peer;
+	socklen_t length = sizeof(peer);
+
+	if (fd != -1 && getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
+		return;
+	syslog_socket_open();
+}
+
+void
 syslog_socket_close(void)
 {
 	if (fd != -1)

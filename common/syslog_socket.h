@@ -15,6 +15,9 @@
  * syslog_socket_send() to tell, which tries again. */
 void syslog_socket_open(void);
 
+/* Connects it once more when somebody who shares it has found nobody there. */
+void syslog_socket_keep(void);
+
 void syslog_socket_close(void);
 
 /* The socket, or -1. Still of this module. */

@@ -15,8 +15,9 @@
 
 #define CHECKS_A_PERIOD 4    /* heartbeats looked at per `watchdog` */
 #define AGE_RETRY_MS	5000 /* when a reload is under way */
+#define SYSLOG_MS	1000 /* so often a syslogd that went is looked for */
 
-static struct timer watchdog, age, manager;
+static struct timer watchdog, age, manager, syslog;
 static int64_t last_check_ms;
 
 static void
@@ -182,6 +183,16 @@ tell_manager(void *arg)
 	    &manager, notify_watchdog_interval_ms(), tell_manager, NULL);
 }
 
+/* Workers that see no files cannot connect: without this a supervisor that has
+ * nothing to say would leave them unheard. */
+static void
+keep_syslog(void *arg)
+{
+	(void)arg;
+	log_keep_syslog();
+	loop_timer_set(&syslog, SYSLOG_MS, keep_syslog, NULL);
+}
+
 void
 maintenance_schedule(void)
 {
@@ -197,6 +208,10 @@ maintenance_schedule(void)
 		loop_timer_set(&watchdog, period, check_workers, NULL);
 	}
 	schedule_age();
+	if (log_fd() != -1)
+		loop_timer_cancel(&syslog);
+	else if (!syslog.active)
+		loop_timer_set(&syslog, SYSLOG_MS, keep_syslog, NULL);
 	if (notify_watchdog_interval_ms() > 0 && !manager.active)
 		tell_manager(NULL);
 }
