@@ -90,6 +90,10 @@ assert_one_line_is_cut() {
 # One line of the supervisor, and from each worker one at least.
 everybody_speaks() {
 	kill -USR2 "$SERVER"
+	workers_speak
+}
+
+workers_speak() {
 	clients 'for i in range(20): answered(connect()).close()'
 }
 
@@ -432,6 +436,107 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$FILE"
 	background sh -c "exec cat <$FILE" >"$DIR/read"
 	wait_until 10 everything_is_told "$DIR/read"
 	assert_whole_lines "$DIR/read"
+}
+
+# --- syslog ------------------------------------------------------------------
+
+# serve_with_syslog ["lines for [pool default]"]: the daemon logs there; whether
+# there is one is up to the test.
+serve_with_syslog() {
+	mkdir -p "$DIR/dev"
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}" "$DIR"
+	write_echo_config "log = syslog" "${1-}"
+	start_watched with_own_dev
+}
+
+@test "fault 90: a syslogd that does not read holds nobody up" {
+	start_syslogd
+	serve_with_syslog
+	assert_lines_go_to "$FILE"
+	kill -STOP "$SYSLOGD"
+	# More than wait in its socket.
+	make_lines_until_some_are_lost
+	assert_nobody_is_held_up
+	kill -CONT "$SYSLOGD"
+	wait_until 10 everything_is_told "$FILE"
+	assert_equal "$(cat "$LOG")" ""
+}
+
+# Workers see no files, and a supervisor without a reason to speak must find it
+# for them.
+@test "fault 90: one that comes late, or is started anew, gets the lines of all" {
+	without_leak_check # a chroot folder has no /proc
+	mkdir "$DIR/root"
+	serve_with_syslog "chroot = $DIR/root"
+	local pid
+	for _ in 1 2; do
+		wait_until 10 workers_lose_lines
+		start_syslogd
+		for pid in $(worker_pids); do
+			wait_until 10 hears_a_worker "$pid" \
+				"$(lines_of "$pid" "$FILE")"
+		done
+		wait_until 10 everything_is_told "$FILE"
+		end_background
+	done
+}
+
+# More lines of theirs than before are lost, and none is said by the supervisor.
+workers_lose_lines() {
+	local before after
+	before=$(lost_lines)
+	workers_speak
+	after=$(lost_lines)
+	[ "${after#* }" -gt "${before#* }" ]
+}
+
+# hears_a_worker PID BEFORE
+hears_a_worker() {
+	workers_speak
+	[ "$(lines_of "$1" "$FILE")" -gt "$2" ]
+}
+
+@test "fault 90: a /dev/log that is moved away goes on, one that is something else is none" {
+	start_syslogd
+	serve_with_syslog
+	mv "$DIR/dev/log" "$DIR/dev/away"
+	assert_lines_go_to "$FILE"
+	mv "$DIR/dev/away" "$DIR/dev/log"
+	assert_lines_go_to "$FILE"
+	# Its process goes, its place is taken by nothing that would do.
+	local kind
+	for kind in nothing file folder stream; do
+		mv "$DIR/dev/log" "$DIR/dev/before.$kind" || :
+		[ "$kind" != nothing ] || end_background
+		case $kind in
+		file) touch "$DIR/dev/log" ;;
+		folder) mkdir "$DIR/dev/log" ;;
+		stream)
+			background socat -u "unix-listen:$DIR/dev/log,fork" \
+				/dev/null
+			wait_until 5 test -S "$DIR/dev/log"
+			;;
+		esac
+		assert_more_are_lost
+		assert_nobody_is_held_up
+	done
+	start_syslogd
+	wait_until 10 everything_is_told "$FILE"
+	assert_lines_go_to "$FILE"
+}
+
+assert_more_are_lost() {
+	local supervisor workers
+	read -r supervisor workers <<<"$(lost_lines)"
+	everybody_speaks
+	wait_until 5 more_are_lost_than "$supervisor" "$workers"
+}
+
+# more_are_lost_than SUPERVISOR WORKERS
+more_are_lost_than() {
+	local supervisor workers
+	read -r supervisor workers <<<"$(lost_lines)"
+	[ "$supervisor" -gt "$1" ] && [ "$workers" -gt "$2" ]
 }
 
 # --- lines of clients --------------------------------------------------------

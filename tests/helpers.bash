@@ -269,6 +269,37 @@ assert_nothing_left() {
 	assert_not_exist "$DIR/dgram.sock"
 }
 
+# Becomes PROGRAM with a /dev of its own, in which only $DIR/dev/log is new.
+with_own_dev() {
+	# shellcheck disable=SC2016 # for the inner shell
+	exec unshare --mount sh -c '
+		dev=$1; shift
+		for name in null zero urandom; do
+			touch "$dev/$name"
+			mount --bind "/dev/$name" "$dev/$name" || exit
+		done
+		mount --rbind "$dev" /dev || exit
+		exec "$@"' sh "$DIR/dev" "$@"
+}
+
+# A syslogd for that one: writes what it gets into $FILE; $SYSLOGD is its pid.
+start_syslogd() {
+	mkdir -p "$DIR/dev"
+	rm -f "$DIR/dev/log"
+	background python3 -uc '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+lines = open(sys.argv[2], "a", buffering=1)
+while True:
+    lines.write(s.recv(4096).decode() + "\n")' "$DIR/dev/log" "$FILE"
+	# shellcheck disable=SC2034 # of the tests
+	SYSLOGD=${HELPERS[-1]}
+	wait_until 10 test -S "$DIR/dev/log"
+	chmod 666 "$DIR/dev/log"
+	chmod o+x "$BATS_RUN_TMPDIR" "${DIR%/*}" "$DIR"
+}
+
 # From now on the workers that SERVER forks stop before they are ready.
 stop_new_workers() {
 	background strace -f -qq -o /dev/null -p "$SERVER" \
