@@ -14,8 +14,7 @@
 #include "clients/preforksniff_decode.h"
 #include "clients/preforksniff_output.h"
 
-#define FILE_MODE    0600
-#define BUFFER_BYTES 65536
+#define FILE_MODE 0600
 
 static enum sniff_status
 fail(const char *path, char *why, size_t why_size)
@@ -86,7 +85,7 @@ output_begin(struct output *output, pcap_t *pcap, bool savefile, int stop_fd,
 			fclose(file);
 		return SNIFF_FAILED;
 	}
-	setvbuf(file, NULL, _IOFBF, BUFFER_BYTES);
+	setvbuf(file, output->buffer, _IOFBF, sizeof(output->buffer));
 	output->link_type = pcap_datalink(pcap);
 	output->file = file;
 	if (!savefile)

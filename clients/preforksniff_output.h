@@ -12,12 +12,15 @@
 #include "clients/preforksniff_status.h"
 #include "clients/preforksniff_stream.h"
 
+#define OUTPUT_BUFFER_BYTES 65536
+
 /* Where packets go: lines on standard output, or a savefile. */
 struct output {
 	int fd;
-	struct stream stream;  /* on FD */
-	FILE *file;	       /* the same; NULL until begun */
-	pcap_dumper_t *dumper; /* owns FILE; NULL: lines */
+	struct stream stream;		  /* on FD */
+	FILE *file;			  /* the same; NULL until begun */
+	char buffer[OUTPUT_BUFFER_BYTES]; /* of FILE */
+	pcap_dumper_t *dumper;		  /* owns FILE; NULL: lines */
 	struct print_style style;
 	int link_type;
 	uint64_t n_packets;
