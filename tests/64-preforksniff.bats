@@ -306,7 +306,7 @@ s.send(bytes.fromhex(sys.argv[1]))' \
 # --- privileges --------------------------------------------------------------
 
 @test "preforksniff: root becomes nobody, without capabilities or a way back" {
-	BEFORE=(setpriv --groups 4,27)
+	BEFORE=(setpriv --groups "4,27")
 	start_sniff -i lo -w "$DIR/a.pcap" tcp port 9
 	local nobody
 	nobody=$(id -u nobody)
