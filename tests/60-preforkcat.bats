@@ -586,7 +586,7 @@ c.close()' "socket.socket(socket.AF_UNIX); s.bind('$DIR/s'); s.listen()"
 	run -0 talk "unix:$DIR/ncat" <"$DIR/in"
 	wait_gone "${HELPERS[-1]}"
 	cmp "$DIR/in" "$DIR/out"
-	background ncat --send-only -l -U "$DIR/ncat2" <"$DIR/in"
+	background sh -c "exec ncat --send-only -l -U '$DIR/ncat2' <'$DIR/in'"
 	wait_until 10 test -S "$DIR/ncat2"
 	# It does not wait for what it was asked to send.
 	talk "unix:$DIR/ncat2" < <(exec sleep 20) | cmp - "$DIR/in"
