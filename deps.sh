@@ -62,6 +62,7 @@ needs_of_test() {
 	daemon tcpdump
 	command openssl
 	command promtool
+	library libfaketime.so.1
 	command systemd-socket-activate
 	command systemd-analyze
 	END
@@ -153,6 +154,7 @@ packages() {
 	tcpdump tcpdump tcpdump tcpdump
 	openssl openssl openssl openssl
 	promtool prometheus golang-github-prometheus prometheus
+	libfaketime.so.1 libfaketime libfaketime libfaketime
 	systemd-socket-activate systemd systemd -
 	systemd-analyze systemd systemd -
 	clang-format clang-format clang-tools-extra clang-extra-tools

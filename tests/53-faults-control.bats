@@ -25,11 +25,7 @@ serve() {
 # The same with a clock that leaps when a client says later(ms).
 serve_leaping() {
 	write_echo_config
-	cc -shared -fPIC -o "$DIR/clock_leaps.so" "$ROOT/tests/clock_leaps.c"
-	head -c 8 /dev/zero >"$DIR/ahead"
-	export CLOCK_AHEAD=$DIR/ahead
-	start_watched env LD_PRELOAD="$DIR/clock_leaps.so" \
-		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
+	start_leaping
 }
 
 # askers LINES: python with what tests/peers.py has for the control socket.

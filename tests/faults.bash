@@ -64,6 +64,16 @@ answers_health() {
 
 # --- verbs of several files --------------------------------------------------
 
+# start_watched with a clock, that of CLOCK_MONOTONIC, which leaps when a client
+# says later(ms).
+start_leaping() {
+	cc -shared -fPIC -o "$DIR/clock_leaps.so" "$ROOT/tests/clock_leaps.c"
+	head -c 8 /dev/zero >"$DIR/ahead"
+	export CLOCK_AHEAD=$DIR/ahead
+	start_watched env LD_PRELOAD="$DIR/clock_leaps.so" \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
+}
+
 # inject PID CALL:error=ERROR[:when=N]...: what strace(1) does to a process that
 # runs. Its calls from now on stand in the file "calls".
 inject() {
