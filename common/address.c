@@ -434,12 +434,12 @@ format_unix(
 	size_t len = length - offsetof(struct sockaddr_un, sun_path);
 
 	if (sun->sun_path[0] != '\0') {
-		log_escape(
+		log_escape_word(
 		    buf, size, sun->sun_path, strnlen(sun->sun_path, len));
 		return buf;
 	}
 	buf[0] = '@';
-	log_escape(buf + 1, size - 1, sun->sun_path + 1, len - 1);
+	log_escape_word(buf + 1, size - 1, sun->sun_path + 1, len - 1);
 	return buf;
 }
 

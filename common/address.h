@@ -85,8 +85,9 @@ size_t address_resolve(const struct address *address,
 
 /*
  * A socket address as people read it: "127.0.0.1:80", "[::1]:80", "/path",
- * "@name", "unnamed". Bytes of unix names that are not printable come escaped
- * (strvisx). BUF needs ADDRESS_TEXT_MAX. Returns BUF.
+ * "@name", "unnamed". Bytes of unix names that are not printable, and blanks,
+ * come escaped (strvisx), so that it is one word. BUF needs ADDRESS_TEXT_MAX.
+ * Returns BUF.
  */
 char *endpoint_format(
     const struct sockaddr *sa, socklen_t length, char *buf, size_t size);

@@ -376,8 +376,8 @@ log_allowed(struct log_limit *limit, int64_t now_ms, uint64_t *suppressed)
 	return true;
 }
 
-char *
-log_escape(char *dst, size_t size, const void *src, size_t len)
+static char *
+escape(char *dst, size_t size, const void *src, size_t len, int flags)
 {
 	const unsigned char *bytes = src;
 	char *end = dst;
@@ -387,7 +387,7 @@ log_escape(char *dst, size_t size, const void *src, size_t len)
 		unsigned char next = i + 1 < len ? bytes[i + 1] : 0;
 		char encoded[8];
 		vis(encoded, bytes[i],
-		    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB, next);
+		    VIS_CSTYLE | VIS_OCTAL | VIS_NL | VIS_TAB | flags, next);
 		if (strlcpy(end, encoded, size) >= size) {
 			*end = '\0';
 			break;
@@ -396,4 +396,16 @@ log_escape(char *dst, size_t size, const void *src, size_t len)
 		end += strlen(encoded);
 	}
 	return dst;
+}
+
+char *
+log_escape(char *dst, size_t size, const void *src, size_t len)
+{
+	return escape(dst, size, src, len, 0);
+}
+
+char *
+log_escape_word(char *dst, size_t size, const void *src, size_t len)
+{
+	return escape(dst, size, src, len, VIS_SP);
 }

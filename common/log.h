@@ -86,6 +86,9 @@ bool log_allowed(struct log_limit *limit, int64_t now_ms, uint64_t *suppressed);
  * DST, always terminated. */
 char *log_escape(char *dst, size_t size, const void *src, size_t len);
 
+/* The same without blanks, for a field of a line. */
+char *log_escape_word(char *dst, size_t size, const void *src, size_t len);
+
 /* One whole line, stamp and newline included, to the log as it is. False when
  * that is syslog, or did not take it. Safe in the handler of a signal. */
 bool log_put_line(const char *line, size_t len);

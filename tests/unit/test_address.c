@@ -325,6 +325,23 @@ peers_without_a_name(void **state)
 }
 
 static void
+peers_are_one_word(void **state)
+{
+	const struct sockaddr_un path = { AF_UNIX, "/a b\n\x1b\xff\\" };
+	const struct sockaddr_un name = { AF_UNIX, "\0 done 0" };
+	char buf[ADDRESS_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(endpoint_format((const struct sockaddr *)&path,
+				sizeof(path), buf, sizeof(buf)),
+	    "/a\\sb\\n\\033\\377\\\\");
+	assert_string_equal(
+	    endpoint_format((const struct sockaddr *)&name,
+		offsetof(struct sockaddr_un, sun_path) + 8, buf, sizeof(buf)),
+	    "@\\sdone\\s0");
+}
+
+static void
 names_are_resolved(void **state)
 {
 	const struct address address = parsed("tcp://localhost:80");
@@ -366,6 +383,7 @@ main(void)
 		cmocka_unit_test(endpoints_as_text),
 		cmocka_unit_test(an_abstract_name_ends_with_its_length),
 		cmocka_unit_test(peers_without_a_name),
+		cmocka_unit_test(peers_are_one_word),
 		cmocka_unit_test(names_are_resolved),
 		cmocka_unit_test(a_literal_is_resolved_without_asking),
 	};
