@@ -566,3 +566,114 @@ assert_harmless() {
 	run ! grep -a '^2026-01-01' "$1"
 	run ! grep -aP '[^\x20-\x7e\n]' "$1"
 }
+
+# Clients of a Unix socket choose their own names: here those of what they would
+# like to be taken for. They say them, too, and then stay.
+NAUGHTY='
+NAMES = [b"line\n2026-01-01T00:00:00.000Z forged",
+         b"cr\r2026", b"terminal\x1b[2J\x1b]0;x\x07", b"junk\xff\xfe\xc0\x80",
+         "line\u2028separators\u0085\u202e".encode(), b"quote\"}],{\"x\":\"",
+         b"back\\slash\\n\\", b"1 tcp://1.2.3.4:5 done 0 0 0", b"%s%n%x",
+         b"\x00zero\x00", b"tab\tand\x0bmore\x08\x7f", b"<script>&amp;"]
+def naughty():
+    for i, name in enumerate(NAMES):
+        for prefix in b"\x00%d" % i, os.environb[b"DIR"] + b"/n%d" % i:
+            if prefix[0] and 0 in name:
+                continue
+            s = socket.socket(socket.AF_UNIX)
+            s.bind(prefix + name.replace(b"/", b"|" if prefix[0] else b"/"))
+            s.connect(os.environ["DIR"] + "/echo.sock")
+            s.settimeout(10)
+            s.sendall(name)
+            assert s.recv(len(name), socket.MSG_WAITALL) == name
+            yield s
+'
+
+serve_naughty() {
+	open_to_others
+	write_config "access_log = $1" <<-END
+		[service echo]
+		handler = echo
+		socket_mode = 0666
+		listen = unix:$DIR/echo.sock tcp://127.0.0.1:0
+	END
+	start_watched
+}
+
+# How many they are, and all that a line tells of one.
+N_NAUGHTY=23
+NAUGHTY_ACCESS='echo default/[12] [^ ]+ unix:[^ ]+ done [0-9]+ [0-9]+ [0-9]+$'
+
+@test "fault 91: a client's name cannot forge a line, or a field, of the access log" {
+	serve_naughty "$DIR/access"
+	DIR=$DIR peers "$NAUGHTY
+for s in naughty(): s.close()"
+	wait_until 5 counter_is echo closed_done "$N_NAUGHTY"
+	wait_until 5 has_lines "$DIR/access" "$N_NAUGHTY"
+	run ! grep -vE "^$STAMP $NAUGHTY_ACCESS" "$DIR/access"
+	assert_harmless "$DIR/access"
+	assert_harmless "$LOG"
+	assert_whole_lines "$LOG"
+}
+
+has_lines() {
+	[ "$(wc -l <"$1")" = "$2" ]
+}
+
+@test "fault 91: nor of the log, when access lines go there" {
+	serve_naughty log
+	DIR=$DIR peers "$NAUGHTY
+for s in naughty(): s.close()"
+	wait_until 5 log_lines_are ': access: echo default/' "$N_NAUGHTY"
+	grep ': access: ' "$LOG" >"$DIR/access"
+	run ! grep -vE ": access: $NAUGHTY_ACCESS" "$DIR/access"
+	assert_harmless "$LOG"
+	assert_whole_lines "$LOG"
+}
+
+log_lines_are() {
+	[ "$(n_log_lines "$1")" = "$2" ]
+}
+
+@test "fault 91: nor break a report, as text or as JSON, nor the events" {
+	serve_naughty none
+	background timeout 50 "$PREFORKCTL" -j -s "$SOCKET" events >"$DIR/events"
+	background env DIR="$DIR" PYTHONPATH="$ROOT/tests" \
+		PYTHONDONTWRITEBYTECODE=1 timeout 50 python3 -c "
+from peers import *
+$NAUGHTY
+held = list(naughty())
+time.sleep(50)"
+	wait_until 10 counter_is echo active "$N_NAUGHTY"
+	local what
+	for what in connections stats workers status listeners; do
+		ctl_json "$what" >"$DIR/$what.json"
+		run -0 jq -e . "$DIR/$what.json"
+		ctl "$what" >"$DIR/$what"
+		assert_harmless "$DIR/$what"
+	done
+	run -0 jq -r 'length, (map(keys) | unique | length)' \
+		"$DIR/connections.json"
+	assert_line --index 0 "$N_NAUGHTY"
+	assert_line --index 1 1
+	assert_equal "$(grep -c 'unix:' "$DIR/connections")" "$N_NAUGHTY"
+	# As whoever speaks to the socket himself gets it.
+	run -0 raw_stats_json
+	# What happens to them, and a command that is one of them.
+	local id
+	id=$(jq -r '.[0].id // .[0].connection' "$DIR/connections.json")
+	ctl close "$id"
+	printf 'log \033[2J\377"}\nworkers "\377\r x\n' |
+		timeout 10 socat -t 5 - "unix:$SOCKET" >"$DIR/replies"
+	run ! grep -aP '[^\x20-\x7e\n]' "$DIR/replies"
+	kill -KILL "$(worker_pid 1)"
+	wait_until 5 grep -q 'killed by signal 9' "$DIR/events"
+	run -0 jq -e '.time, .level, .event' "$DIR/events"
+	assert_harmless "$LOG"
+	kill "${HELPERS[@]}"
+}
+
+raw_stats_json() {
+	printf 'stats json\n' | timeout 10 socat -t 5 - "unix:$SOCKET" |
+		sed '1d; $d; s/^\.//' | jq -e .daemon
+}
