@@ -11,14 +11,15 @@ setup() {
 	# then waits for its own dead thread.
 	without_leak_check
 	# The path of a socket must be short.
-	TMUX_SOCKET=$(mktemp -u "${TMPDIR:-/tmp}/topXXXXXX")
+	TMUX_FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/topXXXXXX")
+	TMUX_SOCKET=$TMUX_FOLDER/x
 	unset TMUX
 }
 
 teardown() {
 	local failed=0
 	on_screen kill-server 2>/dev/null || :
-	rm -f "$TMUX_SOCKET"
+	rm -rf "$TMUX_FOLDER"
 	wait_until 10 none_is_left || failed=1
 	common_teardown || failed=1
 	return "$failed"
@@ -36,6 +37,8 @@ on_screen() {
 
 # open_top [COLUMNS LINES]: in a shell that tells the end and waits.
 open_top() {
+	# A server that is on its way out still answers on its socket.
+	TMUX_SOCKET+=x
 	PROGRAM="'$PREFORKCTL' -s '$SOCKET' top 100ms"
 	on_screen new-session -d -x "${1:-100}" -y "${2:-40}" \
 		"LC_ALL=C.UTF-8 $PROGRAM; echo \"ended with \$?\"; stty -a; cat"
