@@ -1,0 +1,242 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# docs/tour.md tells the truth: its commands are run as they stand there, from
+# a tree that looks like ours, and print what it says; the functions that it
+# names are where it says, and do what it says.
+
+setup() {
+	load faults
+	faults_setup
+	TOUR=$ROOT/docs/tour.md
+	TREE=$DIR/tree
+	CONFIG=$TREE/etc/demo.ini
+	SOCKET=$TREE/build/run/control.sock
+}
+
+teardown() {
+	local failed=0
+	end_second_server || failed=1
+	faults_teardown || failed=1
+	return "$failed"
+}
+
+# --- verbs -------------------------------------------------------------------
+
+tour() {
+	python3 -B "$ROOT/tests/tour.py" "$TOUR" "$@"
+}
+
+# What a user sees at the root of the source tree. The programs are copies: one
+# finds its control socket beside itself.
+make_tree() {
+	local program
+	mkdir -p "$TREE/build/release" "$TREE/build/run" "$TREE/etc" "$DIR/bin"
+	cp "$ROOT/etc/demo.ini" "$ROOT/etc/tour.ini" "$TREE/etc/"
+	sed -i "s/^\[pool default\]/&\nsandbox = $(sandbox_default)/" \
+		"$TREE/etc/"*.ini
+	for program in preforkd preforkctl preforkcat preforksniff; do
+		cp "$PREFORKD_BIN/$program" "$TREE/build/release/"
+	done
+	# The tests are root.
+	printf '#!/bin/sh\nexec "$@"\n' >"$DIR/bin/sudo"
+	chmod +x "$DIR/bin/sudo"
+}
+
+# What `make run` starts, in a network of its own.
+make_run() {
+	cd "$TREE"
+	start_apart
+}
+
+# follow SECTION: does what it says.
+follow() {
+	make_tree
+	make_run
+	without_leak_check
+	PATH=$DIR/bin:$PATH TOUR_OUTPUT=$DIR/printed \
+		timeout 50 "${INSIDE[@]}" \
+		python3 -B "$ROOT/tests/tour.py" "$TOUR" run "$1" 3>&- 4>&-
+	wait_until 10 second_server_is_gone
+}
+
+# The server of etc/tour.ini, when a section did not come to its end.
+end_second_server() {
+	[ ! -S "$TREE/build/run/tour.sock" ] ||
+		ctl -s "$TREE/build/run/tour.sock" stop now || :
+	wait_until 10 second_server_is_gone
+}
+
+second_server_is_gone() {
+	run ! pgrep -f "supervisor \\[$TREE/etc/tour.ini"
+}
+
+# body FUNCTION FILE: its text, in our layout.
+body() {
+	sed -n "/^$1(/,/^}/p" "$ROOT/$2"
+}
+
+# --- what it says of the code ------------------------------------------------
+
+@test "tour: each function that it names is in the file that it names" {
+	local name file missing=()
+	while read -r name file; do
+		[ -n "$(body "$name" "$file")" ] || missing+=("$name $file")
+	done < <(tour functions; tour calls | cut -d ' ' -f 2-)
+	assert_equal "${missing[*]}" ""
+	# None is named without its file.
+	assert_equal "$(tour named | sort -u)" \
+		"$({ tour functions | cut -d ' ' -f 1
+			tour calls | cut -d ' ' -f 2; } | sort -u)"
+	for file in $(tour files); do
+		assert_file_exists "$ROOT/$file"
+	done
+}
+
+@test "tour: each call of its table is in the function of its row" {
+	local call name file missing=() n=0
+	while read -r call name file; do
+		n=$((n + 1))
+		body "$name" "$file" | grep -qw "$call" ||
+			missing+=("$call $name $file")
+	done < <(tour calls)
+	assert_equal "${missing[*]}" ""
+	assert [ "$n" -ge 40 ]
+}
+
+@test "tour: every call and idea that the texts teach is in it" {
+	local word missing=()
+	for word in socket bind listen backlog accept connect \
+		"takes less than all" sendall recv "end of the stream" \
+		"shutdown of one half" close getaddrinfo getnameinfo \
+		getpeername getsockname SO_REUSEADDR SO_BROADCAST TCP_NODELAY \
+		IPV6_V6ONLY Blocking time-out non-blocking sendto recvfrom \
+		sendmsg recvmsg "ancillary data" "Descriptors can be sent" \
+		"sender's credentials" "destination address" sendfile \
+		socketpair "close-on-exec" inherits framing Encoding \
+		AF_PACKET; do
+		grep -qF "$word" "$TOUR" || missing+=("$word")
+	done
+	assert_equal "${missing[*]}" ""
+	# What it says is nowhere is nowhere.
+	run ! grep -rnE '\brecvfrom\(' "$ROOT/common" "$ROOT/supervisor" \
+		"$ROOT/worker" "$ROOT/clients" --include='*.c'
+}
+
+@test "tour: every section with commands is followed by a test here" {
+	assert_equal "$(grep -o '^	follow "[^"]*' "$BATS_TEST_FILENAME" |
+		cut -d '"' -f 2)" "$(tour sections)"
+}
+
+@test "tour: its own configuration is valid" {
+	run -0 "$PREFORKD" -t -c "$ROOT/etc/tour.ini"
+}
+
+# A checker that lets all pass would be none.
+@test "tour: a claim that is not true is noticed" {
+	make_tree
+	cd "$TREE"
+	TOUR=$DIR/tour.md
+	cat >"$TOUR" <<-'END'
+		## true
+		```console
+		$ printf 'one two\nthree\n'
+		one ... o
+		...
+		$ echo a \
+		>     b; x=1
+		a b
+		$ echo $x
+		1
+		```
+		## more
+		```console
+		$ echo one; echo two
+		one
+		```
+		## less
+		```console
+		$ echo one
+		one
+		two
+		```
+		## other
+		```console
+		$ echo one
+		two...
+		```
+	END
+	export TOUR_OUTPUT=$DIR/printed
+	sed -i 's/one \.\.\. o/one...o/' "$TOUR"
+	run -0 tour run true
+	run -1 tour run more
+	run -1 tour run less
+	run -1 tour run other
+	assert_output $'$ echo one\nexpected:\ntwo...\nprinted:\none'
+}
+
+# --- what it says of the commands --------------------------------------------
+
+@test "tour: Before you begin" {
+	follow "Before you begin"
+}
+
+@test "tour: A client: socket, connect, recv, close" {
+	follow "A client: socket, connect, recv, close"
+}
+
+@test "tour: From names to addresses: getaddrinfo, getnameinfo" {
+	follow "From names to addresses: getaddrinfo, getnameinfo"
+}
+
+@test "tour: A server: bind, listen, accept" {
+	follow "A server: bind, listen, accept"
+}
+
+@test "tour: SO_REUSEADDR" {
+	follow "SO_REUSEADDR"
+}
+
+@test "tour: The accept queue" {
+	follow "The accept queue"
+}
+
+@test "tour: A stream has no messages: framing" {
+	follow "A stream has no messages: framing"
+}
+
+@test "tour: A send that takes less than all" {
+	follow "A send that takes less than all"
+}
+
+@test "tour: The end: shutdown of one half, and close" {
+	follow "The end: shutdown of one half, and close"
+}
+
+@test "tour: Datagrams: sendto, recvfrom" {
+	follow "Datagrams: sendto, recvfrom"
+}
+
+@test "tour: Ancillary data: where was this datagram sent to?" {
+	follow "Ancillary data: where was this datagram sent to?"
+}
+
+@test "tour: Unix sockets: names, socketpair, descriptors, credentials" {
+	follow "Unix sockets: names, socketpair, descriptors, credentials"
+}
+
+@test "tour: What a child inherits" {
+	follow "What a child inherits"
+}
+
+@test "tour: Without a copy: sendfile" {
+	follow "Without a copy: sendfile"
+}
+
+@test "tour: TCP_NODELAY" {
+	follow "TCP_NODELAY"
+}
+
+@test "tour: Below it all: AF_PACKET" {
+	follow "Below it all: AF_PACKET"
+}

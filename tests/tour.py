@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: ISC
+#
+# Reads docs/tour.md as its readers do. A block ```console has commands, "$ " in
+# front, "> " where one goes on, and what they print; "..." stands for any text
+# in a line, and alone on a line for any lines. The commands of a section are
+# run by one shell, as a reader types them in one terminal.
+#
+# usage: tour.py FILE sections           the sections that have commands
+#        tour.py FILE functions          "function file" of each that is named
+#        tour.py FILE calls              "call function file" of the table
+#        tour.py FILE run SECTION        status 1 and what differs, or 0
+import os
+import re
+import subprocess
+import sys
+import time
+
+# Commands that only look are repeated until they show what is expected: what
+# happens in another process has no moment of its own.
+LOOKS = re.compile(
+    r"build/release/preforkctl( -s \S+)? "
+    r"(ping|health|connections|listeners|workers|stats)\b|grep |ss ")
+PATIENCE_S = 10
+
+# Reads commands with a NUL behind each and tells when one is done.
+SHELL = r"""
+exec 8<&"$2"- 9>&"$3"-
+while IFS= read -r -d '' command <&8; do
+	eval "$command" </dev/null >"$1" 2>&1 8<&- 9>&-
+	echo done >&9
+done
+"""
+
+
+def sections(text):
+    """The text of each section by its title, in their order."""
+    parts = re.split(r"^## (.*)\n", text, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def commands(section):
+    """Pairs: a command, and the lines that it prints."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```$", section, re.M | re.S):
+        goes_on = False
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append([line[2:], []])
+                goes_on = True
+            elif line.startswith("> ") and goes_on:
+                found[-1][0] += "\n" + line[2:]
+            else:
+                found[-1][1].append(line)
+                goes_on = False
+    return found
+
+
+def pattern(lines):
+    """The regular expression for what is expected."""
+    text = ""
+    for line in lines:
+        if line == "...":
+            text += r"(?:.*\n)*"
+        else:
+            text += ".*".join(map(re.escape, line.split("..."))) + r"\n"
+    return re.compile(text)
+
+
+def printed(path):
+    with open(path, "rb") as file:
+        text = file.read().decode(errors="replace")
+    return text if text.endswith("\n") or not text else text + "\n"
+
+
+class Terminal:
+    """A shell, and a file for what a command of it prints."""
+
+    def __init__(self, path):
+        self.path = path
+        orders, self.orders = os.pipe()
+        self.answers, answers = os.pipe()
+        self.shell = subprocess.Popen(
+            ["bash", "-c", SHELL, "bash", path, str(orders), str(answers)],
+            pass_fds=(orders, answers))
+        os.close(orders)
+        os.close(answers)
+
+    def run(self, command):
+        os.write(self.orders, command.encode() + b"\0")
+        if not os.read(self.answers, 16):
+            sys.exit("the shell has ended: " + command)
+        return printed(self.path)
+
+    def shows(self, command, wanted):
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            got = self.run(command)
+            if wanted.fullmatch(got):
+                return None
+            if not LOOKS.match(command) or time.monotonic() > end:
+                return got
+            time.sleep(0.05)
+
+
+def run(section):
+    terminal = Terminal(os.environ["TOUR_OUTPUT"])
+    for command, lines in commands(section):
+        got = terminal.shows(command, pattern(lines))
+        if got is not None:
+            print("$ " + command)
+            print("expected:", *lines, sep="\n")
+            print("printed:\n" + got)
+            return 1
+    return 0
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        text = file.read()
+    what = sys.argv[2]
+    if what == "sections":
+        for title, section in sections(text).items():
+            if commands(section):
+                print(title)
+    elif what == "functions":
+        # `a()` in `file`, and `a()`, `b()` and `c()` in `file`
+        one = r"`\w+\(\)`"
+        for names, path in re.findall(
+                rf"({one}(?:(?:,|,?\s+and)?\s+{one})*)\s+in\s+`([\w./]+\.c)`",
+                text):
+            for name in re.findall(r"\w+(?=\(\))", names):
+                print(name, path)
+    elif what == "named":
+        print(*re.findall(r"`(\w+)\(\)`", text), sep="\n")
+    elif what == "files":
+        print(*re.findall(r"`([a-z]+/[\w./]+\.\w+)`", text), sep="\n")
+    elif what == "calls":
+        for call, name, path in re.findall(
+                r"^\| `(\w+)` \| `(\w+)\(\)` \| `(\S+)` \|$", text, re.M):
+            print(call, name, path)
+    else:
+        sys.exit(run(sections(text)[sys.argv[3]]))
+
+
+main()
