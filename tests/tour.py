@@ -2,13 +2,17 @@
 #
 # Reads docs/tour.md as its readers do. A block ```console has commands, "$ " in
 # front, "> " where one goes on, and what they print; "..." stands for any text
-# in a line, and alone on a line for any lines. The commands of a section are
-# run by one shell, as a reader types them in one terminal.
+# in a line, and alone on a line for any lines; how many blanks there are in one
+# place does not count. The commands of a section are run by one shell, as a
+# reader types them in one terminal.
 #
-# usage: tour.py FILE sections           the sections that have commands
-#        tour.py FILE functions          "function file" of each that is named
-#        tour.py FILE calls              "call function file" of the table
-#        tour.py FILE run SECTION        status 1 and what differs, or 0
+# usage: tour.py FILE sections       the sections that have commands
+#        tour.py FILE functions      "function file" where both are named
+#        tour.py FILE named          the functions that are named at all
+#        tour.py FILE files          the files of ours
+#        tour.py FILE calls          "call function file" of the table
+#        tour.py FILE run SECTION    status 1 and what differs, or 0
+import fcntl
 import os
 import re
 import subprocess
@@ -46,12 +50,11 @@ def commands(section):
         for line in block.splitlines():
             if line.startswith("$ "):
                 found.append([line[2:], []])
-                goes_on = True
             elif line.startswith("> ") and goes_on:
                 found[-1][0] += "\n" + line[2:]
             else:
                 found[-1][1].append(line)
-                goes_on = False
+            goes_on = line[:1] in ("$", ">") and line[-1] in "\\|"
     return found
 
 
@@ -62,7 +65,9 @@ def pattern(lines):
         if line == "...":
             text += r"(?:.*\n)*"
         else:
-            text += ".*".join(map(re.escape, line.split("..."))) + r"\n"
+            parts = [r"[ \t]+".join(map(re.escape, re.split(r"[ \t]+", part)))
+                     for part in line.split("...")]
+            text += ".*".join(parts) + r"\n"
     return re.compile(text)
 
 
@@ -79,11 +84,13 @@ class Terminal:
         self.path = path
         orders, self.orders = os.pipe()
         self.answers, answers = os.pipe()
+        # Out of the way of the shell's 8 and 9.
+        given = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (orders, answers)]
         self.shell = subprocess.Popen(
-            ["bash", "-c", SHELL, "bash", path, str(orders), str(answers)],
-            pass_fds=(orders, answers))
-        os.close(orders)
-        os.close(answers)
+            ["bash", "-c", SHELL, "bash", path, *map(str, given)],
+            pass_fds=given)
+        for fd in (orders, answers, *given):
+            os.close(fd)
 
     def run(self, command):
         os.write(self.orders, command.encode() + b"\0")
@@ -133,7 +140,7 @@ def main():
     elif what == "named":
         print(*re.findall(r"`(\w+)\(\)`", text), sep="\n")
     elif what == "files":
-        print(*re.findall(r"`([a-z]+/[\w./]+\.\w+)`", text), sep="\n")
+        print(*re.findall(r"`([a-z]+/[\w./]+\.[a-z]+)`", text), sep="\n")
     elif what == "calls":
         for call, name, path in re.findall(
                 r"^\| `(\w+)` \| `(\w+)\(\)` \| `(\S+)` \|$", text, re.M):
