@@ -232,6 +232,23 @@ really_crashes() {
 	is_served
 }
 
+# The sockets that listen on PORT as the kernel numbers them.
+listening_inodes() {
+	ss -Hlnte "sport = :$1" | grep -o 'ino:[0-9]*' | sort -u
+}
+
+@test "fault 4: no worker has a queue of its own that could die with it" {
+	write_echo_config "" "workers = 4"
+	start_watched
+	local inode pid
+	inode=$(listening_inodes "$(port echo)")
+	assert_equal "$(wc -l <<<"$inode")" 1
+	for pid in "$SERVER" $(worker_pids); do
+		run -0 find "/proc/$pid/fd" -lname "socket:\[${inode#ino:}\]"
+		assert_equal "${#lines[@]}" 1
+	done
+}
+
 @test "fault 5: a worker that reads where nothing is tells of it" {
 	really_crashes null \
 		'signal 11 \(SEGV\), code 1, address 0x0, at preforkd\+0x[0-9a-f]+'
