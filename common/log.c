@@ -137,9 +137,10 @@ log_to_syslog(void)
 }
 
 void
-log_prepare_syslog(void)
+log_to_shared_syslog(int fd)
 {
-	syslog_socket_open();
+	syslog_socket_share(fd);
+	log_to_syslog();
 }
 
 void

@@ -34,9 +34,9 @@ enum log_level log_get_level(void);
  * that it survives a chroot. */
 void log_to_syslog(void);
 
-/* Opens that socket now, for a log that may move there when it cannot be had
- * any more. */
-void log_prepare_syslog(void);
+/* The same by FD, the socket of another process, which log owns from now on:
+ * for one that could not connect a socket of its own. */
+void log_to_shared_syslog(int fd);
 
 /* For a log that is there: finds it again for all that share the socket. */
 void log_keep_syslog(void);

@@ -39,6 +39,21 @@ syslog_socket_open(void)
 }
 
 void
+syslog_socket_close(void)
+{
+	if (fd != -1)
+		close(fd);
+	fd = -1;
+}
+
+void
+syslog_socket_share(int shared)
+{
+	syslog_socket_close();
+	fd = shared;
+}
+
+void
 syslog_socket_keep(void)
 {
 	struct sockaddr_un peer;
@@ -47,14 +62,6 @@ syslog_socket_keep(void)
 	if (fd != -1 && getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
 		return;
 	syslog_socket_open();
-}
-
-void
-syslog_socket_close(void)
-{
-	if (fd != -1)
-		close(fd);
-	fd = -1;
 }
 
 int

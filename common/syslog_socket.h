@@ -20,6 +20,10 @@ void syslog_socket_keep(void);
 
 void syslog_socket_close(void);
 
+/* SHARED, which is another process's socket, instead of an own one. This module
+ * owns it from now on. */
+void syslog_socket_share(int shared);
+
 /* The socket, or -1. Still of this module. */
 int syslog_socket_fd(void);
 

@@ -137,7 +137,8 @@ logfiles_access_fd(void)
 }
 
 static void
-send_log(struct worker_handle *worker, enum message_log_kind kind, int fd)
+send_log(struct worker_handle *worker, enum message_log_kind kind, int fd,
+    int syslog_fd)
 {
 	const struct message_log message = {
 		.kind = kind,
@@ -146,15 +147,16 @@ send_log(struct worker_handle *worker, enum message_log_kind kind, int fd)
 		.to_log = kind == LOG_KIND_ACCESS && files.access_to_log,
 	};
 
-	worker_channel_send(worker, MESSAGE_LOG, &message, sizeof(message), fd);
+	worker_channel_send(worker, MESSAGE_LOG, &message, sizeof(message),
+	    fd != -1 ? fd : syslog_fd);
 }
 
 static void
 tell_worker(struct worker_handle *worker, void *arg)
 {
 	(void)arg;
-	send_log(worker, LOG_KIND_LOG, log_fd());
-	send_log(worker, LOG_KIND_ACCESS, files.access_fd);
+	send_log(worker, LOG_KIND_LOG, log_fd(), log_syslog_fd());
+	send_log(worker, LOG_KIND_ACCESS, files.access_fd, -1);
 }
 
 void

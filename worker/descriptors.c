@@ -77,8 +77,8 @@ close_between(unsigned first, unsigned last)
 		close((int)fd);
 }
 
-static void
-close_others(const struct worker_context *context)
+void
+descriptors_close_others(const struct worker_context *context)
 {
 	int kept[KEPT_MAX] = { 0, 1, 2, context->channel_fd,
 		context->access_log_fd, log_fd(), log_syslog_fd() };
@@ -96,15 +96,6 @@ close_others(const struct worker_context *context)
 		next = (unsigned)kept[i] + 1;
 	}
 	close_between(next, ~0u);
-}
-
-void
-descriptors_close_others(const struct worker_context *context)
-{
-	close_others(context);
-	/* A log that moves there later finds no file of that name. */
-	if (*context->pool->chroot != '\0')
-		log_prepare_syslog();
 }
 
 /* Soft limit WANTED; the hard one follows where that is allowed. */

@@ -49,12 +49,14 @@ obey_log(struct worker *worker, const struct message_log *order, int fd)
 		obey_access_log(worker, order, fd);
 		return;
 	}
-	if (fd != -1 && log_fd() == STDERR_FILENO)
-		log_replace_stderr(fd);
-	else if (fd != -1)
-		log_to_fd(fd);
-	else if (log_fd() != -1)
+	if (order->has_fd == 0 && fd != -1)
+		log_to_shared_syslog(fd);
+	else if (fd == -1)
 		log_to_syslog();
+	else if (log_fd() == STDERR_FILENO)
+		log_replace_stderr(fd);
+	else
+		log_to_fd(fd);
 	descriptors_move_stderr();
 }
 

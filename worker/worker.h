@@ -110,7 +110,8 @@ struct message_log {
 	uint64_t kind;	 /* enum message_log_kind */
 	uint64_t level;	 /* for LOG_KIND_LOG: enum log_level */
 	uint64_t has_fd; /* 1: the packet carries the new descriptor; 0: the
-			  * log goes to syslog, access lines to no file */
+			  * log goes to syslog, by the socket that the packet
+			  * carries, access lines to no file */
 	uint64_t to_log; /* for LOG_KIND_ACCESS, 1: lines go to the log */
 };
 
