@@ -463,11 +463,8 @@ serve_with_syslog() {
 }
 
 # Workers see no files, and a supervisor without a reason to speak must find it
-# for them.
-@test "fault 90: one that comes late, or is started anew, gets the lines of all" {
-	without_leak_check # a chroot folder has no /proc
-	mkdir "$DIR/root"
-	serve_with_syslog "chroot = $DIR/root"
+# for them: each time there is one again.
+comes_and_goes() {
 	local pid
 	for _ in 1 2; do
 		wait_until 10 workers_lose_lines
@@ -479,6 +476,28 @@ serve_with_syslog() {
 		wait_until 10 everything_is_told "$FILE"
 		end_background
 	done
+}
+
+@test "fault 90: one that comes late, or is started anew, gets the lines of all" {
+	without_leak_check # a chroot folder has no /proc
+	mkdir "$DIR/root"
+	serve_with_syslog "chroot = $DIR/root"
+	comes_and_goes
+}
+
+@test "fault 90: so it does when the log has moved there by a reload" {
+	without_leak_check
+	mkdir -p "$DIR/root" "$DIR/dev"
+	open_to_others
+	write_echo_config "log = $DIR/file" "chroot = $DIR/root"
+	start_server with_own_dev
+	local pids
+	pids=$(worker_pids)
+	set_setting log syslog
+	run -0 ctl reload
+	assert_equal "$(worker_pids)" "$pids"
+	comes_and_goes
+	take_baseline
 }
 
 # More lines of theirs than before are lost, and none is said by the supervisor.
@@ -577,7 +596,7 @@ NAMES = [b"line\n2026-01-01T00:00:00.000Z forged",
          b"\x00zero\x00", b"tab\tand\x0bmore\x08\x7f", b"<script>&amp;"]
 def naughty():
     for i, name in enumerate(NAMES):
-        for prefix in b"\x00%d" % i, os.environb[b"DIR"] + b"/n%d" % i:
+        for prefix in b"\x00%d.%d" % (os.getpid(), i), os.environb[b"DIR"] + b"/n%d" % i:
             if prefix[0] and 0 in name:
                 continue
             s = socket.socket(socket.AF_UNIX)
