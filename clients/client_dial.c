@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -351,6 +352,7 @@ dial_connect(const struct address *address, const struct dial_wish *wish,
 		.n = n,
 	};
 	char text[ADDRESS_TEXT_MAX];
+	int on = 1;
 
 	for (size_t i = 0; i < ADDRESS_MAX_ENDPOINTS; i++)
 		race.fds[i] = -1;
@@ -361,6 +363,9 @@ dial_connect(const struct address *address, const struct dial_wish *wish,
 	}
 	if (winner < n) {
 		*fd = race.fds[winner];
+		/* What is written in two parts need not wait for an
+		 * acknowledgement of the first. Fails on unix sockets. */
+		setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		return CLIENT_DONE;
 	}
 	snprintf(why, why_size, "cannot connect to \"%s\": %s",

@@ -243,7 +243,9 @@ is_hopeless(struct talk *talk, int error, size_t len)
 	if (error == EMSGSIZE)
 		complain("a datagram of %zu bytes is too long for \"%s\"",
 		    len + talk->header_len, text);
-	else if (error == EACCES && address_is_inet(&talk->options->address))
+	else if (error == EACCES &&
+	    talk->options->address.kind == ADDRESS_UDP &&
+	    !talk->options->broadcast)
 		complain("\"%s\" is a broadcast address: --broadcast allows it",
 		    text);
 	else

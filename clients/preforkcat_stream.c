@@ -37,6 +37,7 @@ struct stream {
 	struct flow out, in;
 	int64_t moved_ms; /* when something went or came last */
 	bool ended;	  /* the end of the input has been passed on */
+	bool peer_ended;  /* and has been told */
 	bool is_over;
 	enum client_status status;
 };
@@ -116,6 +117,10 @@ look_at_states(struct stream *stream)
 	const struct flow *in = &stream->in;
 
 	pass_end_on(stream);
+	if (in->state == FLOW_ENDED && !stream->peer_ended) {
+		stream->peer_ended = true;
+		show_timed("the peer ended");
+	}
 	if (in->state == FLOW_SOURCE_FAILED)
 		over(stream, connection_failed(stream, in->error));
 	else if (in->state == FLOW_SINK_FAILED)

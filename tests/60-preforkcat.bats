@@ -23,6 +23,11 @@ echo_server() {
 	E=tcp://127.0.0.1:$(port echo)
 }
 
+# talk_lacking CALLS:error=WHY WORDS...
+talk_lacking() {
+	timeout 40 strace -f -qq -o /dev/null -e "inject=$1" "$PREFORKCAT" "${@:2}"
+}
+
 # Options as "-4 --ipv4" lines, from the help.
 options_of_help() {
 	"$PREFORKCAT" --help | grep -E '^ +(-.,)? +--' |
@@ -474,6 +479,27 @@ p.wait(10)
 assert flags(slave) == before and termios.tcgetattr(slave) == mode'
 }
 
+@test "stream: what the kernel cannot do with a descriptor is done by hand" {
+	without_leak_check
+	echo_server
+	bytes 1000000 >"$DIR/in"
+	local lacks
+	for lacks in splice:error=EINVAL sendfile:error=EINVAL \
+		splice,sendfile:error=ENOSYS \
+		splice,sendfile,preadv2,pwritev2:error=EOPNOTSUPP; do
+		cat "$DIR/in" | talk_lacking "$lacks" "$E" | cmp - "$DIR/in"
+		talk_lacking "$lacks" "$E" <"$DIR/in" >"$DIR/out"
+		cmp "$DIR/in" "$DIR/out"
+	done
+	# Into a pipe that is full most of the time, both ways.
+	talk_lacking splice,preadv2,pwritev2:error=EOPNOTSUPP "$E" < <(cat "$DIR/in") | python '
+got = b""
+while part := os.read(0, 10000):
+    got += part
+    time.sleep(0.002)
+assert got == open("'"$DIR"'/in", "rb").read()'
+}
+
 # --- options -----------------------------------------------------------------
 
 @test "stream: --timeout counts while nothing moves, not while we wait for a reader" {
@@ -524,6 +550,7 @@ c.close()'
 	assert_line --regexp "^preforkcat: connected to $n from 127.0.0.1:[0-9]+$time\$"
 	assert_line --regexp "^preforkcat: end of the input passed on$time\$"
 	assert_line --regexp "^preforkcat: first byte$time\$"
+	assert_line --regexp "^preforkcat: the peer ended$time\$"
 	assert_line --regexp "^preforkcat: sent 6 bytes, received 6 bytes, total$time\$"
 }
 
