@@ -3,7 +3,8 @@
 #
 # The example programs of texts on socket programming, done properly: each has
 # one test here, on the port that the texts give it, in a network of its own.
-# What every handler does in detail is in 21-handlers.bats.
+# What every handler does in detail is in 21-handlers.bats. Most clients of the
+# texts have their tests in 6*-preforkcat*.bats and 64-preforksniff.bats.
 
 setup() {
 	load faults
@@ -11,7 +12,10 @@ setup() {
 }
 
 teardown() {
-	faults_teardown
+	local failed=0
+	close_terminal || failed=1
+	faults_teardown || failed=1
+	return "$failed"
 }
 
 # --- verbs -------------------------------------------------------------------
@@ -36,6 +40,44 @@ example() {
 		$(printf '%b' "${3-}")
 	END
 	start_apart
+}
+
+# open_terminal COMMAND...: on a terminal that tmux plays, in the network of the
+# daemon; it tells how the command ended.
+open_terminal() {
+	close_terminal
+	# The path of its socket must be short.
+	TMUX_FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/exaXXXXXX")
+	env -u TMUX tmux -S "$TMUX_FOLDER/x" -f /dev/null \
+		new-session -d -x 80 -y 24 \
+		"trap : INT; ${INSIDE[*]} $*; echo \"ended with \$?\"; cat" 3>&- 4>&-
+}
+
+close_terminal() {
+	[ -n "${TMUX_FOLDER-}" ] || return 0
+	tmux -S "$TMUX_FOLDER/x" kill-server || :
+	rm -rf "$TMUX_FOLDER"
+	TMUX_FOLDER=
+}
+
+screen() {
+	tmux -S "$TMUX_FOLDER/x" capture-pane -p
+}
+
+screen_is() {
+	[ "$(screen | sed '/^$/d')" = "$1" ]
+}
+
+# shows LINES: all that is there.
+shows() {
+	wait_until 10 screen_is "$1" || {
+		screen >&2
+		return 1
+	}
+}
+
+press() {
+	tmux -S "$TMUX_FOLDER/x" send-keys "$@"
 }
 
 # --- servers -----------------------------------------------------------------
@@ -265,4 +307,58 @@ print(s.recv(10).decode())"
 	assert_line --regexp '^tcp://0.0.0.0:9000 +example +echo +0 +33 +0 '
 	release "$to"
 	wait_gone "$client"
+}
+
+@test "example: telnet as a debugging aid, typed at every text protocol" {
+	without_leak_check
+	write_config <<-END
+		[service welcome]
+		handler = echo
+		banner = Welcome\n
+		listen = tcp://*:9999
+		[service example]
+		handler = upper
+		listen = udp://*:11111
+	END
+	start_apart
+	open_terminal "$PREFORKD_BIN/preforkcat" tcp://127.0.0.1:9999
+	shows "Welcome"
+	press 'hello' Enter
+	shows $'Welcome\nhello\nhello'
+	press C-d
+	shows $'Welcome\nhello\nhello\nended with 0'
+
+	open_terminal "$PREFORKD_BIN/preforkcat" udp://127.0.0.1:11111
+	press 'hello' Enter
+	shows $'hello\nHELLO'
+	press 'again' Enter
+	shows $'hello\nHELLO\nagain\nAGAIN'
+	press C-c
+	shows $'hello\nHELLO\nagain\nAGAIN\n^Cended with 130'
+
+	open_terminal "$PREFORKD_BIN/preforkcat" "unix:$SOCKET"
+	press 'health' Enter
+	shows $'health\nOK ready\n.'
+	press C-d
+	shows $'health\nOK ready\n.\nended with 0'
+}
+
+# --- all of them -------------------------------------------------------------
+
+@test "every example of the texts has a test named after it" {
+	local example missing=()
+	for example in "hello server, TCP 9000" \
+		"welcome-and-echo server, TCP 9999" "echo server, TCP 12345" \
+		"threaded echo server, TCP 8881" "time server, TCP 8888" \
+		"upper-case server, UDP 11111" "packet-echo server, UDP" \
+		"any of them over IPv6" "any of them over Unix sockets" \
+		"create a socket, report an error" "resolve a name" \
+		"connect, trying each address" \
+		"TCP client, GET / HTTP/1.1" "echo client, line by line" \
+		"time client" "UDP client with timeout" "packet sniffer" \
+		"netstat view" "telnet as a debugging aid"; do
+		grep -qE "^@test \"(example: )?$example" "$ROOT"/tests/*.bats ||
+			missing+=("$example")
+	done
+	assert_equal "${missing[*]}" ""
 }
