@@ -66,6 +66,7 @@ pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
 libs_preforkctl := $(shell $(PKG_CONFIG) --libs ncursesw 2>&1)
 libs_preforksniff := $(shell $(PKG_CONFIG) --libs libpcap 2>&1)
 libs_preforkcat := -pthread
+libs_preforkbench := -pthread
 # A constructor that setproctitle(3) needs; linked into the daemon only.
 ctor_libs := $(shell $(PKG_CONFIG) --libs libbsd-ctor 2>&1)
 
@@ -196,7 +197,7 @@ remember = $(quiet)mkdir -p $(@D); printf '%s\n' $(call quoted,$(1)) | \
 
 $(BUILD)/flags: FORCE
 	$(call remember,$(COMPILE) / $(LINK) / $(pkg_libs) $(ctor_libs) \
-	    $(libs_preforkctl) $(libs_preforksniff) $(libs_preforkcat))
+	    $(libs_preforkctl) $(libs_preforksniff) $(libs_preforkcat) $(libs_preforkbench))
 
 # A source that came or went changes the list, which renews the archives.
 $(BUILD)/sources: FORCE

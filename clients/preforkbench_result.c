@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Results of several processes become one. Pure.
+ */
+#include <errno.h>
+
+#include "clients/preforkbench_result.h"
+
+static const struct failure_text {
+	const char *name, *text;
+} texts[] = {
+#define TEXT(id, name, text) [FAILURE_##id] = { name, text },
+	FAILURES(TEXT)
+#undef TEXT
+};
+
+enum failure
+result_failure(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ENOENT: /* a unix socket's path */
+		return FAILURE_REFUSED;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+	case EACCES:
+	case EPERM:
+		return FAILURE_UNREACHABLE;
+	case ECONNRESET:
+	case ECONNABORTED:
+	case EPIPE:
+		return FAILURE_RESET;
+	case ETIMEDOUT:
+	case EAGAIN: /* the queue of a unix socket, for all that time */
+		return FAILURE_TIMED_OUT;
+	case EADDRNOTAVAIL:
+		return FAILURE_NO_PORT;
+	default:
+		return FAILURE_OTHER;
+	}
+}
+
+const char *
+result_name(enum failure failure)
+{
+	return texts[failure].name;
+}
+
+const char *
+result_text(enum failure failure)
+{
+	return texts[failure].text;
+}
+
+void
+result_merge(struct result *into, const struct result *from)
+{
+	into->requests += from->requests;
+	into->bytes_sent += from->bytes_sent;
+	into->bytes_received += from->bytes_received;
+	into->opened += from->opened;
+	into->open += from->open;
+	into->reconnects += from->reconnects;
+	into->reordered += from->reordered;
+	into->late += from->late;
+	for (int i = 0; i < N_FAILURES; i++) {
+		into->failed[i] += from->failed[i];
+		if (into->errors[i] == 0)
+			into->errors[i] = from->errors[i];
+	}
+	if (from->last_ns > into->last_ns)
+		into->last_ns = from->last_ns;
+	histogram_merge(&into->latency, &from->latency);
+}
+
+uint64_t
+result_n_failed(const struct result *result)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < N_FAILURES; i++)
+		n += result->failed[i];
+	return n;
+}
