@@ -244,7 +244,7 @@ $(BUILD)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(BUILD)/all.a $(BUILD)/modules.a
 	$(quiet)$(LINK) -fsanitize=fuzzer -o $@ $^ $(BUILD)/all.a \
 	    $(pkg_libs) $(LDLIBS)
 
-# The generator and the yardsticks of the benchmark; Go's only where Go is.
+# The yardsticks of the benchmark; Go's only where Go is.
 # tests/bench/NAME.c is a program; tests/bench/NAME_part.c are its modules.
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_C := $(foreach c,$(basename $(notdir $(BENCH_SOURCES))),\

@@ -10,8 +10,7 @@ load helpers
 
 setup() {
 	common_setup
-	LOAD_TOOL=$PREFORKD_BIN/bench/load
-	assert_file_exist "$LOAD_TOOL"
+	LOAD_TOOL=$PREFORKD_BIN/preforkbench
 	# A sanitizer's allocator gets slower as it goes.
 	SLACK=1
 	! is_sanitized || SLACK=2
@@ -60,13 +59,14 @@ def cpu_ns(pid):
     return int(open(f'/proc/{pid}/schedstat').read().split()[0])
 def ns_a_request(pool):
     pid, port = pool
-    load = subprocess.Popen(['$LOAD_TOOL', 'echo', f'127.0.0.1:{port}',
-        '-c', '1', '-d', '0.2'], stdout=subprocess.PIPE, text=True)
+    load = subprocess.Popen(['$LOAD_TOOL', '--json', '--mark', '-c', '1',
+        '--warm-up', '300ms', '-d', '200ms', f'tcp://127.0.0.1:{port}'],
+        stdout=subprocess.PIPE, text=True)
     assert load.stdout.readline() == 'begin\n'
     before = cpu_ns(pid)
     result = json.loads(load.stdout.readline())
     used = cpu_ns(pid) - before
-    assert load.wait() == 0 and result['errors'] == 0, result
+    assert load.wait() == 0 and result['failed'] == 0, result
     return used / result['requests']
 def us_a_command(command):
     times = []

@@ -10,11 +10,11 @@ import socket
 import subprocess
 import time
 
-from peers import TOOLS
+from peers import BIN
 
 START_S = 10
 STOP_S = 5
-ANSWER_S = 60
+WARM_UP = "300ms"
 FILES = 20000
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -270,18 +270,20 @@ class Server:
 # --- the load ----------------------------------------------------------------
 
 class Generator:
-    """tests/bench/load; it keeps its connections until it is let go."""
+    """preforkbench; it keeps its connections until it is let go."""
 
     def __init__(self, words, core):
         self.process = subprocess.Popen(
-            [TOOLS + "/load"] + words, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=in_place(core))
+            [BIN + "/preforkbench", "--json", "--mark", "--hold"] + words,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, preexec_fn=in_place(core))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        if self.process.stdin.closed:
+            self.process.stdin = None
         try:
             self.process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:
@@ -293,6 +295,20 @@ class Generator:
         if not line:
             raise Failure(self.process.stderr.read().strip() or "load ended")
         return line
+
+    def begun(self):
+        """Waits until it counts; without a connection it never does."""
+        line = self.line()
+        if line != "begin\n":
+            raise Failure(f"no connection: {kinds_of(json.loads(line))}")
+
+    def result(self):
+        return json.loads(self.line())
+
+
+def kinds_of(result):
+    return ", ".join(f"{number} {kind}" for kind, number in
+                     result["errors"].items() if number)
 
 
 def receive_buffer(port):
@@ -307,14 +323,20 @@ def receive_buffer(port):
     return int(found.group(1)) if found else None
 
 
-def measure_load(server, words, core):
+def measure_load(server, words, seconds, core):
+    words = ["--warm-up", WARM_UP, "-d", f"{round(1000 * seconds)}ms"] + words
     with Generator(words, core) as generator:
-        generator.line()
+        generator.begun()
         before = server.meter.cpu_ns()
-        result = json.loads(generator.line())
-        result["cpu_us"] = (server.meter.cpu_ns() - before) / 1000
-    if result["requests"] == 0:
-        raise Failure("no request was answered")
+        told = generator.result()
+        cpu_us = (server.meter.cpu_ns() - before) / 1000
+    if told["requests"] == 0 or told["errors"]["wrong_bytes"]:
+        raise Failure(kinds_of(told) or "no request was answered")
+    lost = told["errors"]["lost"]
+    result = {"requests": told["requests"], "seconds": told["seconds"],
+              "errors": told["failed"] - lost, "lost": lost, "cpu_us": cpu_us,
+              "p50_us": told["latency_us"]["p50"],
+              "p99_us": told["latency_us"]["p99"]}
     if server.job.network == "udp":
         result["rcvbuf"] = receive_buffer(server.job.port)
     return result
@@ -332,10 +354,14 @@ def user_memory(pids):
     return total
 
 
-def measure_memory(server, words, core):
+def measure_memory(server, words, _seconds, core):
     before = user_memory(server.meter.pids())
-    with Generator(words, core) as generator:
-        generator.line()
+    with Generator(["-d", "1h"] + words, core) as generator:
+        generator.begun()
         pids = server.meter.pids()
-        return {"bytes": user_memory(pids) - before, "before": before,
-                "processes": len(pids)}
+        used = user_memory(pids) - before
+        generator.process.stdin.close()
+        told = generator.result()
+    if told["failed"]:
+        raise Failure(kinds_of(told))
+    return {"bytes": used, "before": before, "processes": len(pids)}

@@ -17,6 +17,7 @@ PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 MODULE_FOLDERS = ("/usr/lib*/nginx/modules", "/usr/lib*/apache2/modules",
                   "/usr/lib*/httpd/modules", "/usr/lib*/apache2")
 BACKLOG = 4096
+SCHEME = {"tcp": "tcp://", "udp": "udp://", "unix": "unix:"}
 
 
 @dataclass
@@ -33,6 +34,10 @@ class Job:
     @property
     def port(self):
         return self.address.rsplit(":", 1)[-1]
+
+    @property
+    def url(self):
+        return SCHEME[self.network] + self.address
 
     def write(self, name, text):
         path = f"{self.folder}/{name}"
@@ -86,9 +91,6 @@ def module(name):
 
 # --- preforkd ----------------------------------------------------------------
 
-SCHEME = {"tcp": "tcp://", "udp": "udp://", "unix": "unix:"}
-
-
 def find_preforkd():
     return shutil.which(BIN + "/preforkd")
 
@@ -113,7 +115,7 @@ max_connections = {job.connections + 1000}
 [service bench]
 handler = {handler}
 backlog = {BACKLOG}
-listen = {SCHEME[job.network]}{job.address}
+listen = {job.url}
 """)
     return [path, "-c", config]
 
