@@ -219,13 +219,17 @@ load_open(struct load *load)
 	load->result->open = load->n_open;
 }
 
-/* What was due and has not begun when all is over, got no answer. */
+/* What is under way, or was due and has not begun, when all is over, has not
+ * been answered in time. */
 static void
 count_overdue(struct load *load)
 {
 	uint64_t n;
 
-	if (!load->is_open_loop || is_stopped(load) || load->left == 0)
+	if (is_stopped(load))
+		return;
+	load->result->failed[FAILURE_TIMED_OUT] += load->in_flight;
+	if (!load->is_open_loop)
 		return;
 	n = schedule_left(&load->schedule, load->end_ns);
 	if (n > load->left)
