@@ -28,6 +28,8 @@ DEFAULTDIR ?= $(SYSCONFDIR)/default
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 INSTALL ?= install
 
 # --- what there is -----------------------------------------------------------
@@ -293,11 +295,15 @@ fuzz-run: $(FUZZ)
 # The files in etc/ and docs/ name the places of a distribution's package; what
 # is installed names those of this installation.
 STAGE := $(BUILD)/stage
+BASH_COMPLETION := $(wildcard etc/completion/bash/*)
+ZSH_COMPLETION := $(wildcard etc/completion/zsh/_*)
 STAGED := etc/preforkd.ini etc/default/preforkd etc/init.d/preforkd \
-	$(addprefix etc/systemd/preforkd.,service socket sysusers tmpfiles) $(MAN)
+	$(addprefix etc/systemd/preforkd.,service socket sysusers tmpfiles) $(MAN) \
+	$(BASH_COMPLETION) $(ZSH_COMPLETION)
 DOCS := $(wildcard README.md LICENSE docs/*.md)
 DIRS = $(SBINDIR) $(BINDIR) $(INCLUDEDIR) $(DOCDIR) $(INITDIR) $(DEFAULTDIR) \
-	$(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) $(SYSCONFDIR)/preforkd/conf.d \
+	$(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) $(BASHCOMPDIR) $(ZSHCOMPDIR) \
+	$(SYSCONFDIR)/preforkd/conf.d \
 	$(sort $(foreach m,$(MAN),$(MANDIR)/man$(call section,$(m))))
 places = sed -e 's|/usr/sbin/|$(SBINDIR)/|g' \
 	-e 's|/etc/preforkd|$(SYSCONFDIR)/preforkd|g' \
@@ -333,6 +339,8 @@ install: all $(addprefix $(STAGE)/,$(STAGED)) ## install below DESTDIR and PREFI
 	    '$(DESTDIR)$(SYSUSERSDIR)/preforkd.conf'
 	$(INSTALL) -m 644 $(STAGE)/etc/systemd/preforkd.tmpfiles \
 	    '$(DESTDIR)$(TMPFILESDIR)/preforkd.conf'
+	$(INSTALL) -m 644 $(BASH_COMPLETION:%=$(STAGE)/%) '$(DESTDIR)$(BASHCOMPDIR)/'
+	$(INSTALL) -m 644 $(ZSH_COMPLETION:%=$(STAGE)/%) '$(DESTDIR)$(ZSHCOMPDIR)/'
 	$(call keep,etc/default/preforkd,$(DEFAULTDIR)/preforkd)
 	$(call keep,etc/preforkd.ini,$(SYSCONFDIR)/preforkd/preforkd.ini)
 
@@ -348,6 +356,8 @@ uninstall: ## remove what install put, but no configuration
 	    '$(DESTDIR)$(UNITDIR)/preforkd.socket' \
 	    '$(DESTDIR)$(SYSUSERSDIR)/preforkd.conf' \
 	    '$(DESTDIR)$(TMPFILESDIR)/preforkd.conf' \
+	    $(addprefix '$(DESTDIR)$(BASHCOMPDIR)'/,$(notdir $(BASH_COMPLETION))) \
+	    $(addprefix '$(DESTDIR)$(ZSHCOMPDIR)'/,$(notdir $(ZSH_COMPLETION))) \
 	    '$(DESTDIR)$(DEFAULTDIR)/preforkd.dist' \
 	    '$(DESTDIR)$(SYSCONFDIR)/preforkd/preforkd.ini.dist'
 	-@rmdir '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(SYSCONFDIR)/preforkd/conf.d' \

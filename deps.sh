@@ -58,6 +58,7 @@ needs_of_test() {
 	command nsenter
 	command script
 	command tmux
+	command zsh
 	daemon nft
 	daemon tcpdump
 	command openssl
@@ -150,6 +151,7 @@ packages() {
 	nsenter util-linux util-linux util-linux-misc
 	script bsdutils util-linux util-linux-misc
 	tmux tmux tmux tmux
+	zsh zsh zsh zsh
 	nft nftables nftables nftables
 	tcpdump tcpdump tcpdump tcpdump
 	openssl openssl openssl openssl

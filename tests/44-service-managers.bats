@@ -179,7 +179,9 @@ make_in_root() {
 	local file installed=$DIR/root/etc/preforkd/preforkd.ini
 	for file in usr/sbin/preforkd usr/sbin/preforkctl etc/init.d/preforkd \
 		usr/lib/systemd/system/preforkd.service \
-		usr/share/man/man8/preforkd.8 etc/default/preforkd; do
+		usr/share/man/man8/preforkd.8 etc/default/preforkd \
+		usr/share/bash-completion/completions/preforkctl \
+		usr/share/zsh/site-functions/_preforkctl; do
 		assert_file_exist "$DIR/root/$file"
 	done
 	# What is installed serves as it is.
