@@ -155,13 +155,16 @@ wait_for_events(struct load *load, struct epoll_event *events)
 	return epoll_wait(load->epoll_fd, events, EVENTS_A_TURN, 0);
 }
 
-/* The warm-up is over. */
+/* Looks whether the warm-up is over. What has begun by now, or was due, does
+ * not count. */
 static void
-begin_counting(struct load *load)
+look_at_clock(struct load *load)
 {
-	load->is_counting = true;
-	if (load->kind == &load_idle)
+	if (!__atomic_load_n(&load->clock->counts, __ATOMIC_RELAXED))
 		return;
+	load->is_counting = true;
+	load->begin_ns = load->now_ns + 1;
+	load->end_ns = load->begin_ns + load->options->duration_ms * MS_NS;
 	load->result->bytes_sent = 0;
 	load->result->bytes_received = 0;
 }
@@ -173,9 +176,8 @@ turn(struct load *load)
 	int n = wait_for_events(load, events);
 
 	load->now_ns = load_time();
-	if (load->is_started && !load->is_counting &&
-	    load->now_ns >= load->begin_ns)
-		begin_counting(load);
+	if (load->is_started && !load->is_counting)
+		look_at_clock(load);
 	for (int i = 0; i < n; i++) {
 		struct client *client = events[i].data.ptr;
 
@@ -272,12 +274,15 @@ load_run(struct load *load)
 	const struct options *options = load->options;
 
 	load->is_started = true;
-	load->begin_ns = load->clock->begin_ns;
-	load->end_ns = load->clock->end_ns;
+	load->is_counting = options->warm_up_ms == 0;
+	load->begin_ns = load->end_ns = INT64_MAX;
+	if (load->is_counting) {
+		load->begin_ns = load->clock->begin_ns;
+		load->end_ns = load->clock->end_ns;
+	}
 	if (load->is_open_loop)
 		schedule_init(&load->schedule, load->clock->start_ns,
 		    options->rate, load->number, options->n_processes);
-	load->is_counting = options->warm_up_ms == 0;
 	load->now_ns = load_time();
 	load->next_look_ns = load->now_ns + LOOK_NS;
 	for (size_t i = 0; i < load->n_clients; i++)

@@ -25,9 +25,11 @@
  */
 
 /* When what happens, as the first process says; nanoseconds of
- * CLOCK_MONOTONIC. */
+ * CLOCK_MONOTONIC. Without a warm-up all is known at the start; with one, what
+ * counts begins for each process when it sees that it does. */
 struct load_clock {
 	int64_t start_ns, begin_ns, end_ns; /* warm-up, what counts */
+	int counts;			    /* the warm-up is over */
 	int stop;			    /* end at once */
 };
 

@@ -266,29 +266,43 @@ wait_for_openings(const struct options *options)
 		wait_until(load_time() + PROGRESS_NS, options->hold);
 }
 
-static void
-set_clock(const struct options *options)
+/* The part that counts begins: first the world is told, for it may measure,
+ * too. Returns the CPU time of --cpu-of. */
+static int64_t
+begin_to_count(const struct options *options)
 {
 	struct load_clock *clock = &processes.shared->clock;
 
-	clock->start_ns = load_time();
-	clock->begin_ns = clock->start_ns + options->warm_up_ms * MS_NS;
-	clock->end_ns = clock->begin_ns + options->duration_ms * MS_NS;
-}
-
-/* Until what counts begins. */
-static void
-wait_for_begin(const struct options *options)
-{
-	const struct load_clock *clock = &processes.shared->clock;
-	int64_t give_up_ns = INT64_MAX;
-
-	while (load_time() < clock->begin_ns && !all_ended(&give_up_ns))
-		wait_until(clock->begin_ns, options->hold);
 	if (options->mark) {
 		puts("begin");
 		fflush(stdout);
 	}
+	int64_t cpu_ns = cpu_of_tree(options->cpu_of);
+	clock->begin_ns = load_time();
+	clock->end_ns = clock->begin_ns + options->duration_ms * MS_NS;
+	__atomic_store_n(&clock->counts, 1, __ATOMIC_RELEASE);
+	return cpu_ns;
+}
+
+/* Lets the load begin, and waits until it counts. Returns the same. */
+static int64_t
+begin(const struct options *options)
+{
+	struct load_clock *clock = &processes.shared->clock;
+	int64_t give_up_ns = INT64_MAX, cpu_ns;
+
+	if (options->warm_up_ms == 0) {
+		cpu_ns = begin_to_count(options);
+		clock->start_ns = clock->begin_ns;
+		close(processes.go[1]);
+		return cpu_ns;
+	}
+	clock->start_ns = load_time();
+	close(processes.go[1]);
+	int64_t warm_ns = clock->start_ns + options->warm_up_ms * MS_NS;
+	while (load_time() < warm_ns && !all_ended(&give_up_ns))
+		wait_until(warm_ns, options->hold);
+	return begin_to_count(options);
 }
 
 static void
@@ -350,10 +364,7 @@ run(const struct options *options, struct outcome *outcome)
 	/* Nothing to load without a single connection. */
 	if ((options->mode == MODE_CONNECT || count_open() > 0) &&
 	    !processes.interrupted) {
-		set_clock(options);
-		close(processes.go[1]);
-		wait_for_begin(options);
-		cpu_ns = cpu_of_tree(options->cpu_of);
+		cpu_ns = begin(options);
 		wait_for_end(options);
 		if (cpu_ns != -1) {
 			int64_t after_ns = cpu_of_tree(options->cpu_of);

@@ -25,7 +25,7 @@ programs_without_bare_udp() {
 # bench WORDS...: one short round, its tables in $DIR/out.
 bench() {
 	PREFORKD_BIN=${PROGRAMS:-$PREFORKD_BIN} timeout 50 \
-		"$ROOT/tests/bench/run" --rounds 1 --seconds 0.1 \
+		"$ROOT/tests/bench/run" --rounds 1 --seconds 0.2 \
 		--out "$DIR/out" "$@"
 }
 
