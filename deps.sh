@@ -66,6 +66,7 @@ needs_of_test() {
 	library libfaketime.so.1
 	command systemd-socket-activate
 	command systemd-analyze
+	daemon nginx
 	END
 }
 

@@ -44,6 +44,39 @@ s.serve_forever()" 2>"$DIR/web.log"
 	H=http://127.0.0.1:$PORT
 }
 
+# nginx in a network of its own: / on port 80; on port 81 whom a PROXY header
+# names. INSIDE are the words that a command begins with to be there, too.
+start_nginx() {
+	cat >"$DIR/nginx.conf" <<-END
+		daemon off;
+		user root;
+		pid nginx.pid;
+		error_log nginx.log;
+		events { }
+		http {
+			access_log off;
+			client_body_temp_path tmp; proxy_temp_path tmp;
+			fastcgi_temp_path tmp; uwsgi_temp_path tmp;
+			scgi_temp_path tmp;
+			server { listen 80; listen [::1]:80; root $DIR/www; }
+			server {
+				listen 81 proxy_protocol;
+				return 200 "\$proxy_protocol_addr\n";
+			}
+		}
+	END
+	background unshare --net sh -c 'ip link set lo up
+		PATH=$PATH:/usr/sbin:/sbin exec nginx -e nginx.log -p "$1" \
+			-c "$1/nginx.conf"' sh "$DIR"
+	INSIDE=(nsenter "--net=/proc/${HELPERS[-1]}/ns/net" timeout 20)
+	wait_until 10 answers_inside
+}
+
+answers_inside() {
+	[ -s "$DIR/nginx.pid" ] &&
+		"${INSIDE[@]}" "$PREFORKCAT" http://127.0.0.1/small
+}
+
 # --- the client of the texts -------------------------------------------------
 
 @test "example: TCP client, GET / HTTP/1.1" {
@@ -67,6 +100,27 @@ s.serve_forever()" 2>"$DIR/web.log"
 	mkdir "$DIR/www/folder"
 	run -3 talk -i "$H/folder"
 	assert_line --index 0 --partial "301"
+}
+
+@test "http: nginx is understood, and understands" {
+	mkdir "$DIR/www"
+	echo small >"$DIR/www/small"
+	bytes 20000000 >"$DIR/www/large"
+	start_nginx
+	"${INSIDE[@]}" "$PREFORKCAT" http://127.0.0.1/large |
+		cmp - "$DIR/www/large"
+	run -0 "${INSIDE[@]}" "$PREFORKCAT" -i 'http://[::1]/small'
+	assert_line --index 0 $'HTTP/1.1 200 OK\r'
+	assert_equal "${lines[-1]}" small
+	run -4 "${INSIDE[@]}" "$PREFORKCAT" http://127.0.0.1/nothing
+	local version
+	for version in v1 v2; do
+		run -0 "${INSIDE[@]}" "$PREFORKCAT" --proxy-header "$version" \
+			--source 127.0.0.7 http://127.0.0.1:81/
+		assert_output 127.0.0.7
+	done
+	# Without one it is refused.
+	run ! "${INSIDE[@]}" "$PREFORKCAT" http://127.0.0.1:81/
 }
 
 # --- the request -------------------------------------------------------------
