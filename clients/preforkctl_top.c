@@ -28,6 +28,7 @@
 #include "common/clock.h"
 
 #define LATE_MS	      3000 /* without an answer: say so */
+#define REDRAW_MS     200  /* to a terminal that took nothing */
 #define COMMAND_MS    2000 /* for the answer to a command */
 #define ANSWER_MAX    (64 * 1024 * 1024)
 #define STATS_REQUEST "stats json\n"
@@ -48,6 +49,7 @@ static struct top {
 	int64_t due_ms;	  /* the next question */
 	int signal_fd;	  /* what ends us, and changes of size */
 	int epoll_fd;	  /* signals and keys: either may interrupt */
+	bool undrawn;	  /* the terminal took nothing when it was time */
 	bool quit;
 	enum action action; /* that is to be confirmed */
 	struct top_model model;
@@ -66,10 +68,14 @@ say(const char *format, ...)
 	va_end(ap);
 }
 
+/* A terminal that takes nothing, being slow or stopped, is asked again later:
+ * writing to it would keep us from hearing keys and signals. */
 static void
 draw(void)
 {
-	screen_draw(&top.model, &top.view);
+	top.undrawn = !screen_takes();
+	if (!top.undrawn)
+		screen_draw(&top.model, &top.view);
 }
 
 /* --- commands to the daemon ---------------------------------------------- */
@@ -406,9 +412,14 @@ rest(void)
 	struct pollfd input = { .fd = top.epoll_fd, .events = POLLIN };
 	int64_t left = top.due_ms - clock_monotonic_ms();
 
-	if (left > 0 &&
-	    poll(&input, 1, left > INT_MAX ? INT_MAX : (int)left) == 1)
+	if (top.undrawn && left > REDRAW_MS)
+		left = REDRAW_MS;
+	if (left > INT_MAX)
+		left = INT_MAX;
+	if (left > 0 && poll(&input, 1, (int)left) == 1)
 		take_input();
+	else if (top.undrawn)
+		draw();
 }
 
 /* --- the whole ----------------------------------------------------------- */

@@ -7,11 +7,12 @@
 
 #include <curses.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "clients/preforkctl_top_screen.h"
@@ -46,11 +47,24 @@ screen_open(const char **why)
 	return true;
 }
 
+bool
+screen_takes(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) == 1;
+}
+
+/* Output that was stopped, by ^S, goes on: the end must not wait for it. What
+ * TCOON starts is only what TCOOFF stopped. */
 void
 screen_close(void)
 {
-	if (is_open)
+	if (is_open) {
+		tcflow(STDOUT_FILENO, TCOOFF);
+		tcflow(STDOUT_FILENO, TCOON);
 		endwin();
+	}
 	is_open = false;
 }
 

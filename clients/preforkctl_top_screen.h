@@ -22,6 +22,9 @@ bool screen_open(const char **why);
 /* Gives the terminal back as it was. Harmless when it was not taken. */
 void screen_close(void);
 
+/* Whether the terminal takes bytes now. */
+bool screen_takes(void);
+
 /* Draws it all; blocks as long as the terminal takes no bytes. */
 void screen_draw(const struct top_model *model, const struct top_view *view);
 

@@ -240,6 +240,28 @@ while time.monotonic() < end:
 	done
 }
 
+@test "top: a terminal that takes nothing holds nobody" {
+	write_echo_config
+	start_server
+	local pid
+	open_top
+	pid=$(pgrep -nf "$SOCKET top")
+	press C-s
+	# What is drawn meanwhile is more than a terminal keeps.
+	for _ in 1 2 3 4 5 6 7 8; do
+		on_screen resize-window -x 120 -y 50
+		on_screen resize-window -x 100 -y 40
+	done
+	kill -KILL "$(slot_pid 1)"
+	wait_until 5 slot_is_ready 1
+	screen_lacks ' KILL$'
+	press C-q
+	shows ' KILL$'
+	press C-s
+	kill -TERM "$pid"
+	shows 'ended with 0'
+}
+
 @test "top: ends when its terminal goes away" {
 	write_echo_config
 	start_server
