@@ -37,22 +37,12 @@ begin(struct load *load, struct client *client)
 static void
 go_on(struct load *load, struct client *client, enum exchanged exchanged)
 {
-	switch (exchanged) {
-	case EXCHANGED_ALL:
+	int error = exchanged == EXCHANGED_ERROR ? errno : 0;
+
+	if (exchanged == EXCHANGED_ALL)
 		done(load, client);
-		break;
-	case EXCHANGED_WRONG:
-		fail(load, client, FAILURE_WRONG, 0);
-		break;
-	case EXCHANGED_CLOSED:
-		fail(load, client, FAILURE_CLOSED, 0);
-		break;
-	case EXCHANGED_ERROR:
-		fail(load, client, result_failure(errno), errno);
-		break;
-	default:
-		break;
-	}
+	else if (exchanged != EXCHANGED_PART)
+		fail(load, client, exchange_failure(exchanged), error);
 }
 
 /* What there is to send goes out at once. */

@@ -101,3 +101,11 @@ exchange_go_on(struct load *load, struct client *client, uint32_t events)
 		return n > 0 ? EXCHANGED_ALL : EXCHANGED_CLOSED;
 	}
 }
+
+enum failure
+exchange_failure(enum exchanged exchanged)
+{
+	if (exchanged == EXCHANGED_ERROR)
+		return result_failure(errno);
+	return exchanged == EXCHANGED_CLOSED ? FAILURE_CLOSED : FAILURE_WRONG;
+}

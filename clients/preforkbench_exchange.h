@@ -24,4 +24,7 @@ enum exchanged exchange_begin(struct load *load, struct client *client);
 enum exchanged
 exchange_go_on(struct load *load, struct client *client, uint32_t events);
 
+/* As what EXCHANGED, which is a failure, counts; looks at errno. */
+enum failure exchange_failure(enum exchanged exchanged);
+
 #endif

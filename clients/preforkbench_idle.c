@@ -25,24 +25,16 @@ fail(struct load *load, struct client *client, enum failure failure, int error)
 static bool
 go_on(struct load *load, struct client *client, enum exchanged exchanged)
 {
-	switch (exchanged) {
-	case EXCHANGED_ALL:
+	int error = exchanged == EXCHANGED_ERROR ? errno : 0;
+
+	if (exchanged == EXCHANGED_ALL) {
 		load->now_ns = load_time();
 		load->in_flight++;
 		load_count(load, client->since[0]);
 		return true;
-	case EXCHANGED_WRONG:
-		fail(load, client, FAILURE_WRONG, 0);
-		break;
-	case EXCHANGED_CLOSED:
-		fail(load, client, FAILURE_CLOSED, 0);
-		break;
-	case EXCHANGED_ERROR:
-		fail(load, client, result_failure(errno), errno);
-		break;
-	default:
-		break;
 	}
+	if (exchanged != EXCHANGED_PART)
+		fail(load, client, exchange_failure(exchanged), error);
 	return false;
 }
 

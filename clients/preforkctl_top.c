@@ -23,13 +23,14 @@
 #include "clients/preforkctl_connection.h"
 #include "clients/preforkctl_reply.h"
 #include "clients/preforkctl_top.h"
+#include "clients/preforkctl_top_command.h"
 #include "clients/preforkctl_top_model.h"
 #include "clients/preforkctl_top_screen.h"
 #include "common/clock.h"
 
 #define LATE_MS	      3000 /* without an answer: say so */
 #define REDRAW_MS     200  /* to a terminal that took nothing */
-#define COMMAND_MS    2000 /* for the answer to a command */
+#define CONNECT_MS    2000 /* for the connection to the daemon */
 #define ANSWER_MAX    (64 * 1024 * 1024)
 #define STATS_REQUEST "stats json\n"
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -76,47 +77,6 @@ draw(void)
 	top.undrawn = !screen_takes();
 	if (!top.undrawn)
 		screen_draw(&top.model, &top.view);
-}
-
-/* --- commands to the daemon ---------------------------------------------- */
-
-/* The first line of the answer becomes the message. */
-static void
-hear(struct connection *connection)
-{
-	struct reply_parser parser = { 0 };
-	const char *code = "", *words = "";
-	char *line;
-
-	if (connection_read_line(connection, &line) != CONNECTION_LINE) {
-		say("the daemon did not answer");
-		return;
-	}
-	switch (reply_parse_line(&parser, line, &code, &words)) {
-	case REPLY_OK:
-	case REPLY_ERROR:
-		say("%s", words);
-		break;
-	default:
-		say("what answers there is no preforkd");
-		break;
-	}
-}
-
-static void
-command(const char *text)
-{
-	struct connection connection;
-
-	if (!connection_open(&connection, top.path, COMMAND_MS)) {
-		say("no daemon answers: %s", strerror(errno));
-		return;
-	}
-	if (connection_send(&connection, text, strlen(text)) == CONNECTION_LINE)
-		hear(&connection);
-	else
-		say("the daemon took no command");
-	connection_close(&connection);
 }
 
 /* --- keys ---------------------------------------------------------------- */
@@ -190,7 +150,7 @@ confirm(int key)
 	}
 	snprintf(text, sizeof(text), "restart %s%s\n", worker->name,
 	    action == ACTION_RESTART ? " now" : "");
-	command(text);
+	top_command(top.path, text, top.view.message, sizeof(top.view.message));
 }
 
 static bool
@@ -345,7 +305,7 @@ take_line(char *line)
 static bool
 open_connection(void)
 {
-	if (!connection_open(&top.connection, top.path, COMMAND_MS))
+	if (!connection_open(&top.connection, top.path, CONNECT_MS))
 		return false;
 	top.parser = (struct reply_parser){ 0 };
 	return true;
