@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/client_options.h"
 #include "clients/preforkbench_options.h"
 #include "common/units.h"
 
@@ -62,11 +63,7 @@ enum use {
 #define USE_INET     (USE_LOADS | USE_IDLE)
 #define USE_ANY	     (USE_INET | USE_UNIX)
 
-static const struct row {
-	int value;
-	const char *name, *argument, *help;
-	unsigned use;
-} rows[] = {
+static const struct client_option rows[] = {
 	{ '4', "ipv4", NULL, "only IPv4", USE_INET },
 	{ '6', "ipv6", NULL, "only IPv6", USE_INET },
 	{ 'c', "connections", "N", "so many at a time (10)",
@@ -139,15 +136,7 @@ static _Noreturn void
 print_help(void)
 {
 	printf("%s\n", usage_text);
-	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-		char letter[8] = "", words[40];
-
-		if (row->value < 256)
-			snprintf(letter, sizeof(letter), "-%c,", row->value);
-		snprintf(words, sizeof(words), "--%s %s", row->name,
-		    row->argument == NULL ? "" : row->argument);
-		printf("  %3s %-18s %s\n", letter, words, row->help);
-	}
+	client_options_help(rows, N_ROWS, 18);
 	puts("\nThe address is tcp://host:port, udp://host:port, unix:/path or "
 	     "unixgram:/path\n(@name instead of a path: abstract).");
 	end_of_help();
@@ -336,29 +325,6 @@ index_of(int value)
 	return i;
 }
 
-/* LETTERS and LONG_OPTIONS as getopt_long(3) wants them, from the table. */
-static void
-make_tables(char *letters, struct option *long_options)
-{
-	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-		bool has_argument = row->argument != NULL;
-
-		if (row->value < 256) {
-			*letters++ = (char)row->value;
-			if (has_argument)
-				*letters++ = ':';
-		}
-		*long_options++ = (struct option){
-			.name = row->name,
-			.has_arg =
-			    has_argument ? required_argument : no_argument,
-			.val = row->value,
-		};
-	}
-	*letters = '\0';
-	*long_options = (struct option){ 0 };
-}
-
 /* --- what goes together -------------------------------------------------- */
 
 bool
@@ -481,7 +447,7 @@ options_read(struct options *options, int argc, char **argv)
 		.size = SIZE_DEFAULT,
 		.verify = true,
 	};
-	make_tables(letters, long_options);
+	client_options_tables(rows, N_ROWS, letters, long_options);
 	while ((value = getopt_long(argc, argv, letters, long_options, NULL)) !=
 	    -1) {
 		take_option(options, value);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/client_options.h"
 #include "clients/client_status.h"
 #include "clients/preforkcat_options.h"
 #include "clients/preforkcat_show.h"
@@ -51,11 +52,7 @@ enum use {
 #define USE_TALK     (USE_STREAM | USE_DATAGRAM | USE_HTTP)
 #define USE_ALL	     (USE_TALK | USE_RESOLVE)
 
-static const struct row {
-	int value;
-	const char *name, *argument, *help;
-	unsigned use;
-} rows[] = {
+static const struct client_option rows[] = {
 	{ '4', "ipv4", NULL, "only IPv4", USE_INET | USE_RESOLVE },
 	{ '6', "ipv6", NULL, "only IPv6", USE_INET | USE_RESOLVE },
 	{ BROADCAST, "broadcast", NULL, "allow a broadcast address", USE_UDP },
@@ -90,15 +87,7 @@ static _Noreturn void
 print_help(void)
 {
 	printf("%s\n", usage_text);
-	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-		char letter[8] = "", words[40];
-
-		if (row->value < 256)
-			snprintf(letter, sizeof(letter), "-%c,", row->value);
-		snprintf(words, sizeof(words), "--%s %s", row->name,
-		    row->argument == NULL ? "" : row->argument);
-		printf("  %3s %-24s %s\n", letter, words, row->help);
-	}
+	client_options_help(rows, N_ROWS, 24);
 	puts("\nThe address is tcp://host:port, udp://host:port, unix:/path, "
 	     "unixgram:/path\n(@name instead of a path: abstract) or "
 	     "http://host[:port]/path.");
@@ -262,34 +251,14 @@ take_option(struct options *options, int value)
 	}
 }
 
-static const struct row *
+static const struct client_option *
 find_row(int value)
 {
-	const struct row *row = rows;
+	const struct client_option *row = rows;
 
 	while (row < rows + N_ROWS - 1 && row->value != value)
 		row++;
 	return row;
-}
-
-/* LETTERS and LONG_OPTIONS as getopt_long(3) wants them, from the table. */
-static void
-make_tables(char *letters, struct option *long_options)
-{
-	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-		bool has_argument = row->argument != NULL;
-
-		if (row->value < 256)
-			*letters++ = (char)row->value;
-		*long_options++ = (struct option){
-			.name = row->name,
-			.has_arg =
-			    has_argument ? required_argument : no_argument,
-			.val = row->value,
-		};
-	}
-	*letters = '\0';
-	*long_options = (struct option){ 0 };
 }
 
 /* --- the address --------------------------------------------------------- */
@@ -400,13 +369,13 @@ void
 options_read(struct options *options, int argc, char **argv)
 {
 	struct option long_options[N_ROWS + 1];
-	char letters[N_ROWS + 1];
+	char letters[2 * N_ROWS + 1];
 	bool given[N_ROWS] = { false };
 	int value;
 
 	memset(options, 0, sizeof(*options));
 	options->timeout_ms = -1;
-	make_tables(letters, long_options);
+	client_options_tables(rows, N_ROWS, letters, long_options);
 	while ((value = getopt_long(argc, argv, letters, long_options, NULL)) !=
 	    -1) {
 		take_option(options, value);

@@ -9,26 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/client_options.h"
 #include "clients/preforksniff_options.h"
 
 #define INTERFACE_DEFAULT "any"
 #define SNAP_LENGTH	  262144 /* the most that libpcap takes */
 
-static const struct row {
-	char letter;
-	const char *name, *argument, *help;
-} rows[] = {
-	{ 'c', "count", "N", "end after so many packets" },
-	{ 'D', "list-interfaces", NULL, "list the interfaces there are" },
-	{ 'h', "help", NULL, "this text" },
-	{ 'i', "interface", "NAME", "capture there (any: on all)" },
-	{ 'P', "promiscuous", NULL, "also what is for other machines" },
-	{ 'r', "read", "FILE", "read packets from a file (-: stdin)" },
-	{ 's', "snap-length", "N", "keep so many bytes of each packet" },
-	{ 'u', "user", "NAME", "become this user, if root (nobody)" },
-	{ 'V', "version", NULL, "version of preforksniff" },
-	{ 'w', "write", "FILE", "write packets to a file (-: stdout)" },
-	{ 'x', "payload", NULL, "show the payload in hex and escaped" },
+static const struct client_option rows[] = {
+	{ 'c', "count", "N", "end after so many packets", 0 },
+	{ 'D', "list-interfaces", NULL, "list the interfaces there are", 0 },
+	{ 'h', "help", NULL, "this text", 0 },
+	{ 'i', "interface", "NAME", "capture there (any: on all)", 0 },
+	{ 'P', "promiscuous", NULL, "also what is for other machines", 0 },
+	{ 'r', "read", "FILE", "read packets from a file (-: stdin)", 0 },
+	{ 's', "snap-length", "N", "keep so many bytes of each packet", 0 },
+	{ 'u', "user", "NAME", "become this user, if root (nobody)", 0 },
+	{ 'V', "version", NULL, "version of preforksniff", 0 },
+	{ 'w', "write", "FILE", "write packets to a file (-: stdout)", 0 },
+	{ 'x', "payload", NULL, "show the payload in hex and escaped", 0 },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -55,13 +53,7 @@ static _Noreturn void
 print_help(void)
 {
 	printf("%s\n", usage_text);
-	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-		char words[32];
-
-		snprintf(words, sizeof(words), "--%s %s", row->name,
-		    row->argument == NULL ? "" : row->argument);
-		printf("  -%c, %-20s %s\n", row->letter, words, row->help);
-	}
+	client_options_help(rows, N_ROWS, 20);
 	puts("\nThe filter is one of pcap-filter(7); in it tcp://host:port "
 	     "and udp://host:port\nstand for what goes there and comes from "
 	     "there.");
@@ -157,28 +149,6 @@ set_defaults(struct options *options)
 		options->wish.snap_length = SNAP_LENGTH;
 }
 
-/* LETTERS and LONG_OPTIONS as getopt_long(3) wants them, from the table. */
-static void
-make_tables(char *letters, struct option *long_options)
-{
-	*letters++ = '+'; /* "-x" behind the first word is the filter's */
-	for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-		bool has_argument = row->argument != NULL;
-
-		*letters++ = row->letter;
-		if (has_argument)
-			*letters++ = ':';
-		*long_options++ = (struct option){
-			.name = row->name,
-			.has_arg =
-			    has_argument ? required_argument : no_argument,
-			.val = row->letter,
-		};
-	}
-	*letters = '\0';
-	*long_options = (struct option){ 0 };
-}
-
 void
 options_read(struct options *options, int argc, char **argv)
 {
@@ -187,7 +157,8 @@ options_read(struct options *options, int argc, char **argv)
 	int letter;
 
 	*options = (struct options){ 0 };
-	make_tables(letters, long_options);
+	letters[0] = '+'; /* "-x" behind the first word is the filter's */
+	client_options_tables(rows, N_ROWS, letters + 1, long_options);
 	while ((letter = getopt_long(
 		    argc, argv, letters, long_options, NULL)) != -1)
 		take_option(options, letter);
