@@ -339,7 +339,7 @@ read_address(struct options *options)
 	char why[256] = "";
 
 	/* The place where TLS comes in. */
-	if (strncmp(options->text, "tls://", 6) == 0)
+	if (strncmp(options->text, "tls", 3) == 0)
 		snprintf(why, sizeof(why), "this preforkbench has no TLS");
 	else if (!address_parse(
 		     &options->address, options->text, NULL, why, sizeof(why)))

@@ -273,7 +273,7 @@ address_error(const char *text, const char *why)
 static bool
 is_tls(const char *text)
 {
-	return strncmp(text, "tls://", 6) == 0 ||
+	return strncmp(text, "tls", 3) == 0 ||
 	    strncasecmp(text, "https://", 8) == 0;
 }
 

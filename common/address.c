@@ -20,12 +20,16 @@
 static const struct scheme {
 	const char *prefix;
 	enum address_kind kind;
+	bool tls;
 } schemes[] = {
-	{ "tcp://", ADDRESS_TCP },
-	{ "udp://", ADDRESS_UDP },
-	{ "unix:", ADDRESS_UNIX },
-	{ "unixgram:", ADDRESS_UNIXGRAM },
-	{ "fd://", ADDRESS_FD },
+	{ "tcp://", ADDRESS_TCP, false },
+	{ "tls://", ADDRESS_TCP, true },
+	{ "udp://", ADDRESS_UDP, false },
+	{ "unix:", ADDRESS_UNIX, false },
+	{ "tls+unix:", ADDRESS_UNIX, true },
+	{ "unixgram:", ADDRESS_UNIXGRAM, false },
+	{ "fd://", ADDRESS_FD, false },
+	{ "tls+fd://", ADDRESS_FD, true },
 };
 
 #define N_SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
@@ -249,11 +253,12 @@ address_parse(struct address *address, const char *text, const char *base,
 	memset(address, 0, sizeof(*address));
 	if (scheme == NULL) {
 		snprintf(why, why_size,
-		    "it must begin with tcp://, udp://, unix:, unixgram: or "
-		    "fd://");
+		    "it must begin with tcp://, tls://, udp://, unix:, "
+		    "tls+unix:, unixgram:, fd:// or tls+fd://");
 		return false;
 	}
 	address->kind = scheme->kind;
+	address->tls = scheme->tls;
 	text += strlen(scheme->prefix);
 	if (address_is_inet(address))
 		return parse_inet(address, text, why, why_size);
@@ -262,16 +267,23 @@ address_parse(struct address *address, const char *text, const char *base,
 	return parse_unix(address, text, base, why, why_size);
 }
 
+const char *
+address_scheme(const struct address *address)
+{
+	for (size_t i = 0; i < N_SCHEMES; i++) {
+		if (schemes[i].kind == address->kind &&
+		    schemes[i].tls == address->tls)
+			return schemes[i].prefix;
+	}
+	return schemes[0].prefix;
+}
+
 char *
 address_format(const struct address *address, char *buf, size_t size)
 {
-	const char *prefix = schemes[0].prefix;
+	const char *prefix = address_scheme(address);
 	bool v6 = strchr(address->host, ':') != NULL;
 
-	for (size_t i = 0; i < N_SCHEMES; i++) {
-		if (schemes[i].kind == address->kind)
-			prefix = schemes[i].prefix;
-	}
 	if (address_is_inet(address))
 		snprintf(buf, size, "%s%s%s%s:%u", prefix, v6 ? "[" : "",
 		    address->host, v6 ? "]" : "", address->port);

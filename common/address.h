@@ -14,7 +14,9 @@
  *
  *   tcp://host:port  udp://host:port  unix:/path  unixgram:/path
  *   unix:@abstract   unixgram:@abstract  fd://name
+ *   tls://host:port  tls+unix:/path  tls+unix:@abstract  tls+fd://name
  *
+ * The last line is TLS on the streams of the first two.
  * host is a name, an IPv4 literal, an IPv6 literal in brackets (with %zone),
  * or "*" for every IPv4 and IPv6 address. Port 0 is the kernel's choice.
  */
@@ -32,6 +34,7 @@ enum address_kind {
 
 struct address {
 	enum address_kind kind;
+	bool tls;		     /* spoken on the stream */
 	bool abstract;		     /* unix:@name */
 	uint16_t port;		     /* tcp, udp; host byte order */
 	char host[ADDRESS_HOST_MAX]; /* tcp, udp; without brackets */
@@ -57,6 +60,10 @@ bool address_parse(struct address *address, const char *text, const char *base,
 /* The canonical text of ADDRESS; BUF needs ADDRESS_TEXT_MAX. Returns BUF. */
 char *address_format(const struct address *address, char *buf, size_t size);
 
+/* What the text of ADDRESS begins with: "tcp://", "tls+unix:". Static data. */
+const char *address_scheme(const struct address *address);
+
+/* Whether both are one socket; what is spoken on it makes no difference. */
 bool address_equal(const struct address *a, const struct address *b);
 
 /* SOCK_STREAM or SOCK_DGRAM; SOCK_STREAM for fd://, whose socket decides. */

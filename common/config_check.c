@@ -60,6 +60,9 @@ check_transport(const struct checking *checking,
 	bool datagram = address_socket_type(address) == SOCK_DGRAM;
 	char text[ADDRESS_TEXT_MAX];
 
+	if (address->tls)
+		errors_add(checking->errors, place->file, place->line,
+		    "this preforkd has no TLS");
 	if (address->kind == ADDRESS_FD ||
 	    (datagram ? handler->datagram : handler->stream))
 		return;

@@ -164,7 +164,7 @@ prints_itself() {
 		[service x]
 		handler = echo
 		listen = 127.0.0.1:80
-		#! "listen = 127.0.0.1:80" is not an address: it must begin with tcp://, udp://, unix:, unixgram: or fd://
+		#! "listen = 127.0.0.1:80" is not an address: it must begin with tcp://, tls://, udp://, unix:, tls+unix:, unixgram:, fd:// or tls+fd://
 		listen = tcp://127.0.0.1:x tcp://127.0.0.1:65536
 		#! "listen = tcp://127.0.0.1:x" is not an address: port "x" is not a number from 0 to 65535
 		#! "listen = tcp://127.0.0.1:65536" is not an address: port "65536" is not a number from 0 to 65535

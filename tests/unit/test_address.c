@@ -16,6 +16,9 @@
 #include "common/address.h"
 
 #define BASE "/etc/preforkd"
+#define BEGINNINGS                                           \
+	"it must begin with tcp://, tls://, udp://, unix:, " \
+	"tls+unix:, unixgram:, fd:// or tls+fd://"
 
 static struct address
 parsed(const char *text)
@@ -63,6 +66,11 @@ good_addresses(void **state)
 	is_itself("unixgram:/run/y.sock");
 	is_itself("unixgram:@name");
 	is_itself("fd://web");
+	is_itself("tls://*:443");
+	is_itself("tls://[::1]:853");
+	is_itself("tls+unix:/run/x.sock");
+	is_itself("tls+unix:@abstract");
+	is_itself("tls+fd://web");
 }
 
 static void
@@ -97,15 +105,14 @@ bad_addresses(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-		{ "",
-		    "it must begin with tcp://, udp://, unix:, unixgram: or "
-		    "fd://" },
-		{ "127.0.0.1:80",
-		    "it must begin with tcp://, udp://, unix:, "
-		    "unixgram: or fd://" },
-		{ "TCP://*:80",
-		    "it must begin with tcp://, udp://, unix:, "
-		    "unixgram: or fd://" },
+		{ "", BEGINNINGS },
+		{ "127.0.0.1:80", BEGINNINGS },
+		{ "TCP://*:80", BEGINNINGS },
+		{ "tls:/run/x", BEGINNINGS },
+		{ "tls+udp://*:53", BEGINNINGS },
+		{ "tls+tcp://*:443", BEGINNINGS },
+		{ "tls://", "a port is missing: write host:port" },
+		{ "tls+unix:", "a path or @name is missing" },
 		{ "tcp://", "a port is missing: write host:port" },
 		{ "tcp://localhost", "a port is missing: write host:port" },
 		{ "tcp://[::1]", "a port is missing: write host:port" },
@@ -226,6 +233,9 @@ equality(void **state)
 			assert_int_equal(address_equal(&a, &b), i == j);
 		}
 	}
+	const struct address plain = parsed("tcp://*:443");
+	const struct address secret = parsed("tls://*:443");
+	assert_true(address_equal(&plain, &secret));
 	const struct address upper = parsed("tcp://LocalHost:80");
 	const struct address lower = parsed("tcp://localhost:80");
 	assert_true(address_equal(&upper, &lower));
@@ -242,6 +252,8 @@ kinds(void **state)
 	} rows[] = {
 		{ "tcp://127.0.0.1:80", SOCK_STREAM, true, false, 1 },
 		{ "tcp://[::1]:80", SOCK_STREAM, true, false, 1 },
+		{ "tls://localhost:80", SOCK_STREAM, true, true, 0 },
+		{ "tls+unix:@x", SOCK_STREAM, false, false, 1 },
 		{ "udp://*:80", SOCK_DGRAM, true, false, 2 },
 		{ "tcp://localhost:80", SOCK_STREAM, true, true, 0 },
 		{ "unix:/x", SOCK_STREAM, false, false, 1 },

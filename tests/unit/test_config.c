@@ -201,9 +201,11 @@ errors_do_not_leak_what_was_read(void **state)
 	    "@/main.ini:2: \"workers = x\" is not a whole number; allowed is "
 	    "auto or 1 to 512\n"
 	    "@/main.ini:6: \"listen = y\" is not an address: it must begin "
-	    "with tcp://, udp://, unix:, unixgram: or fd://\n"
+	    "with tcp://, tls://, udp://, unix:, tls+unix:, unixgram:, "
+	    "fd:// or tls+fd://\n"
 	    "@/main.ini:6: \"listen = w\" is not an address: it must begin "
-	    "with tcp://, udp://, unix:, unixgram: or fd://\n"
+	    "with tcp://, tls://, udp://, unix:, tls+unix:, unixgram:, "
+	    "fd:// or tls+fd://\n"
 	    "@/main.ini:7: \"allow = ::1 any\" is wrong: \"any\" is not a "
 	    "network such as 10.0.0.0/8 or ::1/128\n"
 	    "@/main.ini:9: \"greeting\" is set already, at @/main.ini:8\n");

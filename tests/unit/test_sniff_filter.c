@@ -120,8 +120,8 @@ wrong_addresses(void **state)
 	    "\"tcp://127.0.0.1\" is no address: a port is missing: write "
 	    "host:port");
 	is_refused("icmp://x:1",
-	    "\"icmp://x:1\" is no address: it must begin with tcp://, udp://, "
-	    "unix:, unixgram: or fd://");
+	    "\"icmp://x:1\" is no address: it must begin with tcp://, tls://, "
+	    "udp://, unix:, tls+unix:, unixgram:, fd:// or tls+fd://");
 }
 
 static void
