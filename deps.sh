@@ -62,6 +62,8 @@ needs_of_test() {
 	daemon nft
 	daemon tcpdump
 	command openssl
+	command gnutls-cli
+	daemon haproxy
 	command promtool
 	library libfaketime.so.1
 	command systemd-socket-activate
@@ -156,6 +158,8 @@ packages() {
 	nft nftables nftables nftables
 	tcpdump tcpdump tcpdump tcpdump
 	openssl openssl openssl openssl
+	gnutls-cli gnutls-bin gnutls-utils gnutls-utils
+	haproxy haproxy haproxy haproxy
 	promtool prometheus golang-github-prometheus prometheus
 	libfaketime.so.1 libfaketime libfaketime libfaketime
 	systemd-socket-activate systemd systemd -
