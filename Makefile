@@ -62,8 +62,10 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 PKG_CONFIG ?= pkg-config
 pkg_cflags := $(shell $(PKG_CONFIG) --cflags libbsd-overlay inih jansson \
-	libpcap ncursesw 2>&1)
-pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson 2>&1)
+	libssl libpcap ncursesw 2>&1)
+# Linked as needed: no program has one that it does not call.
+pkg_libs := $(shell $(PKG_CONFIG) --libs libbsd-overlay inih jansson libssl \
+	libcrypto 2>&1)
 # libs_NAME: what only the program NAME links with.
 libs_preforkctl := $(shell $(PKG_CONFIG) --libs ncursesw 2>&1)
 libs_preforksniff := $(shell $(PKG_CONFIG) --libs libpcap 2>&1)

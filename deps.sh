@@ -31,6 +31,8 @@ needs_of_build() {
 	module libbsd-ctor
 	module inih
 	module jansson
+	module libssl
+	command openssl
 	module ncursesw
 	module libpcap
 	END
@@ -61,7 +63,6 @@ needs_of_test() {
 	command zsh
 	daemon nft
 	daemon tcpdump
-	command openssl
 	command gnutls-cli
 	daemon haproxy
 	command promtool
@@ -132,6 +133,7 @@ packages() {
 	libbsd-ctor libbsd-dev libbsd-ctor-static libbsd-static
 	inih libinih-dev inih-devel inih-dev
 	jansson libjansson-dev jansson-devel jansson-dev
+	libssl libssl-dev openssl-devel openssl-dev
 	ncursesw libncurses-dev ncurses-devel ncurses-dev
 	libpcap libpcap-dev libpcap-devel libpcap-dev
 	bats bats bats bats
