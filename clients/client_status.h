@@ -12,6 +12,7 @@ enum client_status {
 	CLIENT_BROKEN = 74,	 /* EX_IOERR: reset in the middle */
 	CLIENT_TIMED_OUT = 75,	 /* EX_TEMPFAIL */
 	CLIENT_PROTOCOL = 76,	 /* EX_PROTOCOL: not what was agreed on */
+	CLIENT_CERTIFICATE = 77, /* EX_NOPERM: the peer's does not hold */
 };
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef CLIENTS_CLIENT_TLS_FAILURE_H
+#define CLIENTS_CLIENT_TLS_FAILURE_H
+
+#include <openssl/ssl.h>
+
+#include <stdbool.h>
+
+/* What client_tls.c keeps of a connection beside OpenSSL. */
+struct client_tls_record {
+	bool established;   /* the handshake is over */
+	bool has_failed;    /* the two below tell why */
+	unsigned long code; /* of OpenSSL; 0: the system's */
+	int error;	    /* errno */
+	char *objection;    /* to the certificate; or NULL */
+};
+
+/* Adds the record to SSL, which frees it. False when there is no memory. */
+bool client_tls_record_add(SSL *ssl);
+struct client_tls_record *client_tls_record_of(const SSL *ssl);
+
+/* Keeps what OpenSSL and errno say now, if nothing is kept yet. */
+void client_tls_record_failure(SSL *ssl);
+
+/* For SSL_set_verify(3): keeps the objection. */
+int client_tls_record_objection(int ok, X509_STORE_CTX *store);
+
+#endif
