@@ -22,6 +22,7 @@
 #include "clients/preforkbench_options.h"
 #include "clients/preforkbench_processes.h"
 #include "clients/preforkbench_report.h"
+#include "clients/preforkbench_tls.h"
 #include "common/clock.h"
 
 #define OTHER_DESCRIPTORS 16 /* pipes, epoll, what was inherited */
@@ -131,6 +132,24 @@ find_endpoint(const struct options *options, struct endpoint *endpoint)
 	return false;
 }
 
+/* --- TLS ----------------------------------------------------------------- */
+
+/* What is wrong with files, or a name that is missing, is told once, and before
+ * anything is connected. */
+static void
+make_context(const struct options *options, struct target *target)
+{
+	char why[512];
+
+	if (client_tls_has_name(
+		&options->tls, &options->address, why, sizeof(why)))
+		target->context = load_tls_context(options, why, sizeof(why));
+	if (target->context != NULL)
+		return;
+	options_complain("%s", why);
+	exit(BENCH_USAGE);
+}
+
 /* --- the end ------------------------------------------------------------- */
 
 static enum bench_status
@@ -142,6 +161,8 @@ status_of(const struct outcome *outcome)
 		options_complain("ports ran out: use --sources");
 	if (outcome->process_died)
 		options_complain("a process of the load ended by itself");
+	if (result->failed[FAILURE_CERTIFICATE] > 0 && result->requests == 0)
+		return BENCH_CERTIFICATE;
 	return result_n_failed(result) > 0 || outcome->process_died
 	    ? BENCH_FAILED
 	    : BENCH_DONE;
@@ -151,20 +172,23 @@ int
 main(int argc, char **argv)
 {
 	struct options options;
-	struct endpoint endpoint;
+	struct target target = { 0 };
 	struct outcome outcome;
 
 	options_read(&options, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	if (options.address.tls)
+		make_context(&options, &target);
 	raise_limits(&options);
 	check_sources(&options.sources);
-	if (!find_endpoint(&options, &endpoint) ||
-	    !processes_run(&options, &endpoint, &outcome))
+	if (!find_endpoint(&options, &target.endpoint) ||
+	    !processes_run(&options, &target, &outcome))
 		return BENCH_FAILED;
 	bool written = options.json ? report_json(&options, &outcome)
 				    : report_text(&options, &outcome);
 	processes_let_go(&options);
 	enum bench_status status = status_of(&outcome);
 	free(outcome.result);
+	SSL_CTX_free(target.context);
 	return written ? (int)status : BENCH_FAILED;
 }

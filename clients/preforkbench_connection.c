@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clients/preforkbench_connection.h"
+#include "clients/preforkbench_tls.h"
 
 #define FAILED_NS INT64_C(100000000) /* wait after an attempt that failed */
 
@@ -53,6 +54,8 @@ set_state(struct load *load, struct client *client, enum client_state state)
 void
 connection_close(struct load *load, struct client *client)
 {
+	if (client->ssl != NULL)
+		load_tls_close(load, client);
 	if (client->fd != -1)
 		close(client->fd);
 	client->fd = -1;
@@ -86,11 +89,10 @@ connection_renew(struct load *load, struct client *client, int64_t delay_ns)
 
 /* A connection that does not come about is a request that failed, be it that it
  * had begun (for that it was connected), or would have. */
-void
-connection_failed(struct load *load, struct client *client, int error)
+static void
+failed_as(
+    struct load *load, struct client *client, enum failure failure, int error)
 {
-	enum failure failure = result_failure(error);
-
 	load_set_known(load, client);
 	if (!load->kind->connects_first) {
 		load_count_failed(load, failure, error, client->since[0]);
@@ -110,6 +112,12 @@ connection_failed(struct load *load, struct client *client, int error)
 		connection_renew(load, client, FAILED_NS);
 }
 
+void
+connection_failed(struct load *load, struct client *client, int error)
+{
+	failed_as(load, client, result_failure(error), error);
+}
+
 static bool
 bind_source(struct load *load, int fd)
 {
@@ -127,7 +135,7 @@ bind_source(struct load *load, int fd)
 static bool
 prepare_socket(struct load *load, int fd)
 {
-	int family = load->endpoint->storage.ss_family;
+	int family = load->target->endpoint.storage.ss_family;
 	bool datagrams = load->kind == &load_datagram;
 	int on = 1, size = (int)load->size;
 	const struct linger at_once = { .l_onoff = 1 };
@@ -138,7 +146,8 @@ prepare_socket(struct load *load, int fd)
 		return !datagrams ||
 		    bind(fd, (const void *)&any, sizeof(sa_family_t)) == 0;
 	}
-	if (!datagrams && load->kind != &load_connect)
+	if (!datagrams &&
+	    (load->kind != &load_connect || load->target->context != NULL))
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (load->options->reset)
 		setsockopt(
@@ -152,18 +161,20 @@ prepare_socket(struct load *load, int fd)
 }
 
 /* The events that tell how a connection attempt went, without a second look
- * at clients that say nothing first. */
+ * at clients that say nothing first. With TLS all do. */
 static uint32_t
 first_events(const struct load *load)
 {
 	return load->kind == &load_connect &&
-		load->options->exchange == EXCHANGE_READ
+		load->options->exchange == EXCHANGE_READ &&
+		load->target->context == NULL
 	    ? EPOLLIN | EPOLLRDHUP
 	    : EPOLLOUT;
 }
 
-void
-connection_made(struct load *load, struct client *client)
+/* All that belongs to the connection itself is done. */
+static void
+opened(struct load *load, struct client *client)
 {
 	set_state(load, client, STATE_OPEN);
 	load->result->opened++;
@@ -173,11 +184,66 @@ connection_made(struct load *load, struct client *client)
 		load_opened(load, client);
 }
 
+/* --- TLS ----------------------------------------------------------------- */
+
+static void
+wait_for_shake(struct load *load, struct client *client, bool writing)
+{
+	if (client->writing != writing)
+		connection_watch(load, client, writing ? EPOLLOUT : EPOLLIN);
+	client->writing = writing;
+}
+
+void
+connection_shake(struct load *load, struct client *client)
+{
+	enum failure failure;
+
+	switch (load_tls_shake(load, client, &failure)) {
+	case TLS_WANTS_READ:
+		wait_for_shake(load, client, false);
+		break;
+	case TLS_WANTS_WRITE:
+		wait_for_shake(load, client, true);
+		break;
+	case TLS_FAILED:
+		failed_as(load, client, failure, 0);
+		break;
+	case TLS_DONE:
+		wait_for_shake(load, client, false);
+		opened(load, client);
+		break;
+	}
+}
+
+static void
+begin_shaking(struct load *load, struct client *client)
+{
+	set_state(load, client, STATE_SHAKING);
+	/* What the loop has been told to wait for. */
+	client->writing = !load->kind->connects_first;
+	if (load_tls_begin(load, client))
+		connection_shake(load, client);
+	else
+		connection_failed(load, client, ENOMEM);
+}
+
+void
+connection_made(struct load *load, struct client *client)
+{
+	if (load->target->context != NULL)
+		begin_shaking(load, client);
+	else
+		opened(load, client);
+}
+
+/* --- attempts ------------------------------------------------------------ */
+
 /* Returns 0, or errno: EINPROGRESS when the loop will tell. */
 static int
 open_socket(struct load *load, struct client *client)
 {
-	const struct endpoint *endpoint = load->endpoint;
+	const struct endpoint *endpoint = &load->target->endpoint;
 	struct epoll_event event = { .data.ptr = client };
 	int type = load->kind == &load_datagram ? SOCK_DGRAM : SOCK_STREAM;
 	int rc;
@@ -211,6 +277,7 @@ connection_begin(struct load *load, struct client *client)
 			client->since[0] = load->now_ns;
 	}
 	client->queue_full = false;
+	client->begun_ns = load->now_ns;
 	set_state(load, client, STATE_CONNECTING);
 	error = open_socket(load, client);
 	if (error == 0) {

@@ -21,8 +21,8 @@ send_rest(struct load *load, struct client *client)
 
 	message_stamp(&load->message, 0, client->number, client->begun);
 	while (client->sent_bytes < length) {
-		ssize_t n = send(client->fd, data + client->sent_bytes,
-		    length - client->sent_bytes, MSG_NOSIGNAL);
+		ssize_t n = connection_send(load, client,
+		    data + client->sent_bytes, length - client->sent_bytes);
 		if (n == -1 && errno != EAGAIN)
 			return EXCHANGED_ERROR;
 		if (n == -1)
@@ -36,6 +36,17 @@ send_rest(struct load *load, struct client *client)
 	return EXCHANGED_PART;
 }
 
+/* Of TLS the server is seen to its end: it has checked the handshake by then,
+ * and given its tickets. */
+static enum exchanged
+begin_nothing(const struct load *load, struct client *client)
+{
+	if (client->ssl == NULL || load->kind == &load_idle)
+		return EXCHANGED_ALL;
+	load_tls_finish(client);
+	return EXCHANGED_PART;
+}
+
 enum exchanged
 exchange_begin(struct load *load, struct client *client)
 {
@@ -43,7 +54,7 @@ exchange_begin(struct load *load, struct client *client)
 	client->begun++;
 	switch (load->options->exchange) {
 	case EXCHANGE_NONE:
-		return EXCHANGED_ALL;
+		return begin_nothing(load, client);
 	case EXCHANGE_READ:
 		return EXCHANGED_PART;
 	default:
@@ -75,6 +86,16 @@ after_echo(struct load *load, struct client *client, size_t n)
 	return client->received == load->size ? EXCHANGED_ALL : EXCHANGED_PART;
 }
 
+/* Nothing is lost of nothing. */
+static enum exchanged
+after_error(enum exchange exchange)
+{
+	if (errno == EAGAIN)
+		return EXCHANGED_PART;
+	return exchange == EXCHANGE_NONE && errno == ENODATA ? EXCHANGED_ALL
+							     : EXCHANGED_ERROR;
+}
+
 enum exchanged
 exchange_go_on(struct load *load, struct client *client, uint32_t events)
 {
@@ -85,13 +106,15 @@ exchange_go_on(struct load *load, struct client *client, uint32_t events)
 		return send_rest(load, client);
 	if (exchange == EXCHANGE_ECHO && load->size - client->received < most)
 		most = load->size - client->received;
-	ssize_t n = recv(client->fd, load->buffer, most, 0);
+	ssize_t n = connection_receive(load, client, load->buffer, most);
 	if (n == -1)
-		return errno == EAGAIN ? EXCHANGED_PART : EXCHANGED_ERROR;
+		return after_error(exchange);
 	client->received += (size_t)n;
 	client->waiting_ns = load->now_ns;
 	load->result->bytes_received += (uint64_t)n;
 	switch (exchange) {
+	case EXCHANGE_NONE:
+		return n == 0 ? EXCHANGED_ALL : EXCHANGED_PART;
 	case EXCHANGE_READ:
 		return after_read(
 		    load, client, (size_t)n, (events & EPOLLRDHUP) != 0);

@@ -48,7 +48,7 @@ connected(struct load *load, struct client *client)
 static void
 on_held(struct load *load, struct client *client)
 {
-	ssize_t n = recv(client->fd, load->buffer, LOAD_BUFFER, 0);
+	ssize_t n = connection_receive(load, client, load->buffer, LOAD_BUFFER);
 
 	if (n == 0)
 		fail(load, client, FAILURE_CLOSED, 0);

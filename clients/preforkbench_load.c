@@ -14,6 +14,7 @@
 
 #include "clients/preforkbench_connection.h"
 #include "clients/preforkbench_load.h"
+#include "clients/preforkbench_tls.h"
 
 #define MS_NS		INT64_C(1000000)
 #define SECOND_NS	INT64_C(1000000000)
@@ -93,6 +94,7 @@ look_at(struct load *load, struct client *client)
 			connection_retry(load, client);
 		break;
 	case STATE_CONNECTING:
+	case STATE_SHAKING:
 		if (load->now_ns - client->waiting_ns > load->timeout_ns)
 			connection_failed(load, client, ETIMEDOUT);
 		break;
@@ -167,6 +169,8 @@ look_at_clock(struct load *load)
 	load->end_ns = load->begin_ns + load->options->duration_ms * MS_NS;
 	load->result->bytes_sent = 0;
 	load->result->bytes_received = 0;
+	if (load->target->context != NULL && load->kind == &load_connect)
+		load_tls_forget(load);
 }
 
 static void
@@ -184,8 +188,11 @@ turn(struct load *load)
 		if (client->state == STATE_CONNECTING &&
 		    load->kind->connects_first)
 			connection_decide(load, client);
+		else if (client->state == STATE_SHAKING)
+			connection_shake(load, client);
 		else if (client->state != STATE_CLOSED)
 			load->kind->ready(load, client, events[i].events);
+		connection_give_rest(load, client);
 	}
 	if (load->is_open_loop && load->is_started)
 		begin_due(load);
@@ -206,7 +213,7 @@ load_open(struct load *load)
 {
 	size_t next = 0;
 
-	load->now_ns = load->progress_ns = load_time();
+	int64_t begin_ns = load->now_ns = load->progress_ns = load_time();
 	load->next_look_ns = load->now_ns + LOOK_NS;
 	if (!load->kind->connects_first)
 		return;
@@ -219,6 +226,8 @@ load_open(struct load *load)
 		turn(load);
 	}
 	load->result->open = load->n_open;
+	load->result->opened_first = load->result->opened;
+	load->result->opening_ns = load_time() - begin_ns;
 }
 
 /* What is under way, or was due and has not begun, when all is over, has not
@@ -351,7 +360,7 @@ make_clients(struct load *load)
 
 bool
 load_init(struct load *load, const struct options *options,
-    const struct endpoint *endpoint, struct load_clock *clock,
+    const struct target *target, struct load_clock *clock,
     struct result *result, unsigned number)
 {
 	unsigned n_processes = options->n_processes;
@@ -359,7 +368,7 @@ load_init(struct load *load, const struct options *options,
 	*load = (struct load){
 		.options = options,
 		.kind = kind_of(options),
-		.endpoint = endpoint,
+		.target = target,
 		.clock = clock,
 		.result = result,
 		.number = number,

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include <openssl/types.h>
+
 #include "clients/preforkbench_message.h"
 #include "clients/preforkbench_options.h"
 #include "clients/preforkbench_result.h"
@@ -37,6 +39,7 @@ enum client_state {
 	STATE_CLOSED = 0,
 	STATE_RETRYING, /* closed; is connected anew at retry_ns */
 	STATE_CONNECTING,
+	STATE_SHAKING, /* connected; the TLS handshake is under way */
 	STATE_OPEN,
 };
 
@@ -47,6 +50,7 @@ struct client {
 	bool is_free;	 /* is in the list of those that are */
 	bool is_new;	 /* not yet known whether it gets a connection */
 	bool queue_full; /* of the listener, which is why it is retrying */
+	bool has_more;	 /* TLS has bytes that the loop does not see */
 	uint32_t number;
 	uint32_t begun, sent, answered; /* requests; begun is the highest */
 	uint32_t in_flight; /* datagrams: begun, neither answered nor lost */
@@ -54,7 +58,10 @@ struct client {
 	size_t sent_bytes, received; /* of requests sent and answered */
 	int64_t waiting_ns; /* since when nothing has come that should */
 	int64_t retry_ns;
-	int64_t *since; /* when each in flight began, by number */
+	int64_t begun_ns;   /* TLS: the connection, then the handshake */
+	int64_t connect_ns; /* TLS: how long the former took */
+	SSL *ssl;	    /* NULL: plain */
+	int64_t *since;	    /* when each in flight began, by number */
 	STAILQ_ENTRY(client) next_free;
 };
 
@@ -78,10 +85,16 @@ struct load_kind {
 extern const struct load_kind load_stream, load_connect, load_datagram,
     load_idle;
 
+/* Where to; made by the first process. */
+struct target {
+	struct endpoint endpoint;
+	SSL_CTX *context; /* NULL: plain; the others' copies are theirs */
+};
+
 struct load {
 	const struct options *options;
 	const struct load_kind *kind;
-	const struct endpoint *endpoint;
+	const struct target *target;
 	struct load_clock *clock;
 	struct result *result;
 	unsigned number; /* of the process, from 0 */
@@ -125,7 +138,7 @@ load_time(void)
  * errno. What it makes is the process's until its end.
  */
 bool load_init(struct load *load, const struct options *options,
-    const struct endpoint *endpoint, struct load_clock *clock,
+    const struct target *target, struct load_clock *clock,
     struct result *result, unsigned number);
 
 /* BLOCKS until all clients are connected that will be. */

@@ -11,7 +11,7 @@
 
 #include "clients/client_options.h"
 #include "clients/preforkbench_options.h"
-#include "common/units.h"
+#include "clients/preforkbench_values.h"
 
 #define CLIENTS_DEFAULT	    10
 #define CLIENTS_MAX	    1000000
@@ -19,32 +19,38 @@
 #define PIPELINE_MAX	    1024
 #define RATE_MAX	    100000000
 #define SIZE_DEFAULT	    64
-#define SIZE_MAX_STREAM	    (64 * 1024 * 1024)
 #define SIZE_MAX_DATAGRAM   65507
 #define SIZE_MIN_DATAGRAM   9 /* the stamp and a newline */
 #define DURATION_DEFAULT_MS 10000
 #define DURATION_COUNTED_MS 3600000 /* when -n says how much */
-#define DURATION_MAX_MS	    (INT64_C(7) * 86400 * 1000)
 #define TIMEOUT_MS	    5000
 #define TIMEOUT_DATAGRAM_MS 200
 
 /* Options without a letter. */
 enum long_only {
-	CONNECT = 256,
+	ALPN = 256,
+	CA,
+	CERT,
+	CONNECT,
 	CPU_OF,
 	EXCHANGE,
 	GSO,
 	HOLD,
 	IDLE,
+	INSECURE,
 	JSON,
+	KEY,
 	MARK,
 	NO_VERIFY,
 	PIPELINE,
 	RATE,
 	RESET,
+	RESUME,
+	SERVERNAME,
 	SIZE,
 	SOURCES,
 	TIMEOUT,
+	TLS_VERSION,
 	VERIFY,
 	WARM_UP,
 };
@@ -56,16 +62,23 @@ enum use {
 	USE_CONNECT = 4,
 	USE_IDLE = 8,
 	USE_UNIX = 16, /* beside one of the others */
+	USE_TLS = 32,  /* only there */
 };
 
 #define USE_REQUESTS (USE_STREAM | USE_DATAGRAM)
 #define USE_LOADS    (USE_REQUESTS | USE_CONNECT)
 #define USE_INET     (USE_LOADS | USE_IDLE)
 #define USE_ANY	     (USE_INET | USE_UNIX)
+#define USE_ANY_TLS  (USE_ANY | USE_TLS)
 
 static const struct client_option rows[] = {
 	{ '4', "ipv4", NULL, "only IPv4", USE_INET },
 	{ '6', "ipv6", NULL, "only IPv6", USE_INET },
+	{ ALPN, "alpn", "LIST", "offer these protocols: h2,http/1.1",
+	    USE_ANY_TLS },
+	{ CA, "ca", "FILE", "trust who is in it, not the system's",
+	    USE_ANY_TLS },
+	{ CERT, "cert", "FILE", "our certificate (PEM)", USE_ANY_TLS },
 	{ 'c', "connections", "N", "so many at a time (10)",
 	    USE_LOADS | USE_UNIX },
 	{ CONNECT, "connect", NULL, "a request is: connect, exchange, close",
@@ -83,7 +96,10 @@ static const struct client_option rows[] = {
 	{ HOLD, "hold", NULL, "keep connections until input ends", USE_ANY },
 	{ IDLE, "idle", "N", "open so many connections and hold them",
 	    USE_IDLE | USE_UNIX },
+	{ INSECURE, "insecure", NULL, "any certificate will do", USE_ANY_TLS },
 	{ JSON, "json", NULL, "the result in JSON", USE_ANY },
+	{ KEY, "key", "FILE", "its key (default: in --cert's file)",
+	    USE_ANY_TLS },
 	{ MARK, "mark", NULL, "print \"begin\" when it begins to count",
 	    USE_ANY },
 	{ NO_VERIFY, "no-verify", NULL, "any bytes are an answer", USE_ANY },
@@ -94,6 +110,10 @@ static const struct client_option rows[] = {
 	    USE_LOADS | USE_UNIX },
 	{ RESET, "reset", NULL, "close with a reset, which frees the port",
 	    USE_CONNECT },
+	{ RESUME, "resume", NULL, "offer the session of a connection before",
+	    USE_ANY_TLS },
+	{ SERVERNAME, "servername", "NAME", "ask for it, and check it",
+	    USE_ANY_TLS },
 	{ SIZE, "size", "SIZE", "bytes of a request (64)", USE_ANY },
 	{ SOURCES, "sources", "LIST", "connect from A-B,C,... in turn",
 	    USE_INET },
@@ -101,6 +121,8 @@ static const struct client_option rows[] = {
 	    USE_ANY },
 	{ TIMEOUT, "timeout", "TIME",
 	    "wait so long for an answer (5s; datagrams 200ms)", USE_ANY },
+	{ TLS_VERSION, "tls-version", "VERSION", "only 1.2, or only 1.3",
+	    USE_ANY_TLS },
 	{ VERIFY, "verify", NULL, "the answer is what was sent (default)",
 	    USE_ANY },
 	{ 'V', "version", NULL, "version of preforkbench", USE_ANY },
@@ -137,86 +159,50 @@ print_help(void)
 {
 	printf("%s\n", usage_text);
 	client_options_help(rows, N_ROWS, 18);
-	puts("\nThe address is tcp://host:port, udp://host:port, unix:/path or "
-	     "unixgram:/path\n(@name instead of a path: abstract).");
+	puts("\nThe address is tcp://host:port, tls://host:port, "
+	     "udp://host:port, "
+	     "unix:/path,\ntls+unix:/path or unixgram:/path (@name instead of "
+	     "a path: abstract).");
 	end_of_help();
 }
 
-/* --- values -------------------------------------------------------------- */
-
-static int64_t
-parse_duration(const char *what, int64_t min_ms)
-{
-	const char *why;
-	int64_t ms;
-
-	if (unit_parse_duration(optarg, &ms, &why)) {
-		if (ms >= min_ms && ms <= DURATION_MAX_MS)
-			return ms;
-		why = min_ms == 0 ? "is more than 7d" : "is not from 1ms to 7d";
-	}
-	options_complain("%s \"%s\" %s", what, optarg, why);
-	exit(BENCH_USAGE);
-}
-
-static uint64_t
-parse_number(const char *what, long long max)
-{
-	const char *why;
-	long long n = strtonum(optarg, 1, max, &why);
-
-	if (why == NULL)
-		return (uint64_t)n;
-	options_complain("%s \"%s\" is %s: 1 to %lld", what, optarg, why, max);
-	exit(BENCH_USAGE);
-}
-
-static size_t
-parse_size(void)
-{
-	const char *why;
-	int64_t size;
-
-	if (unit_parse_size(optarg, &size, &why)) {
-		if (size >= 1 && size <= SIZE_MAX_STREAM)
-			return (size_t)size;
-		why = "is not from 1 to 64m";
-	}
-	options_complain("--size \"%s\" %s", optarg, why);
-	exit(BENCH_USAGE);
-}
-
-static enum exchange
-parse_exchange(void)
-{
-	static const char *const names[] = {
-		[EXCHANGE_NONE] = "none",
-		[EXCHANGE_READ] = "read",
-		[EXCHANGE_ECHO] = "echo",
-		[EXCHANGE_HTTP] = "http",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(optarg, names[i]) == 0)
-			return (enum exchange)i;
-	}
-	options_complain(
-	    "--exchange \"%s\" is not none, read, echo or http", optarg);
-	exit(BENCH_USAGE);
-}
-
-static void
-take_sources(struct options *options)
-{
-	const char *why;
-
-	if (sources_parse(&options->sources, optarg, &why))
-		return;
-	options_complain("--sources \"%s\" %s", optarg, why);
-	exit(BENCH_USAGE);
-}
-
 /* --- options ------------------------------------------------------------- */
+
+/* False when VALUE is none of these. */
+static bool
+take_tls_option(struct options *options, int value)
+{
+	struct client_tls_options *tls = &options->tls;
+
+	switch (value) {
+	case ALPN:
+		tls->alpn = optarg;
+		return true;
+	case CA:
+		tls->ca = optarg;
+		return true;
+	case CERT:
+		tls->cert = optarg;
+		return true;
+	case INSECURE:
+		tls->insecure = true;
+		return true;
+	case KEY:
+		tls->key = optarg;
+		return true;
+	case RESUME:
+		options->resume = true;
+		return true;
+	case SERVERNAME:
+		tls->servername = optarg;
+		return true;
+	case TLS_VERSION:
+		options->tls_version = value_tls_version();
+		return true;
+	default:
+		return false;
+	}
+}
 
 static void
 take_long_option(struct options *options, int value)
@@ -226,10 +212,10 @@ take_long_option(struct options *options, int value)
 		options->mode = MODE_CONNECT;
 		break;
 	case CPU_OF:
-		options->cpu_of = (pid_t)parse_number("--cpu-of", INT32_MAX);
+		options->cpu_of = (pid_t)value_number("--cpu-of", INT32_MAX);
 		break;
 	case EXCHANGE:
-		options->exchange = parse_exchange();
+		options->exchange = value_exchange();
 		break;
 	case GSO:
 		options->gso = true;
@@ -240,7 +226,7 @@ take_long_option(struct options *options, int value)
 	case IDLE:
 		options->mode = MODE_IDLE;
 		options->n_clients =
-		    (unsigned)parse_number("--idle", CLIENTS_MAX);
+		    (unsigned)value_number("--idle", CLIENTS_MAX);
 		break;
 	case JSON:
 		options->json = true;
@@ -253,28 +239,28 @@ take_long_option(struct options *options, int value)
 		break;
 	case PIPELINE:
 		options->pipeline =
-		    (unsigned)parse_number("--pipeline", PIPELINE_MAX);
+		    (unsigned)value_number("--pipeline", PIPELINE_MAX);
 		break;
 	case RATE:
-		options->rate = parse_number("--rate", RATE_MAX);
+		options->rate = value_number("--rate", RATE_MAX);
 		break;
 	case RESET:
 		options->reset = true;
 		break;
 	case SIZE:
-		options->size = parse_size();
+		options->size = value_size();
 		break;
 	case SOURCES:
-		take_sources(options);
+		value_sources(&options->sources);
 		break;
 	case TIMEOUT:
-		options->timeout_ms = parse_duration("--timeout", 1);
+		options->timeout_ms = value_duration("--timeout", 1);
 		break;
 	case VERIFY:
 		options->verify = true;
 		break;
 	case WARM_UP:
-		options->warm_up_ms = parse_duration("--warm-up", 0);
+		options->warm_up_ms = value_duration("--warm-up", 0);
 		break;
 	}
 }
@@ -290,19 +276,19 @@ take_option(struct options *options, int value)
 		options->family = AF_INET6;
 		break;
 	case 'c':
-		options->n_clients = (unsigned)parse_number("-c", CLIENTS_MAX);
+		options->n_clients = (unsigned)value_number("-c", CLIENTS_MAX);
 		break;
 	case 'd':
-		options->duration_ms = parse_duration("-d", 1);
+		options->duration_ms = value_duration("-d", 1);
 		break;
 	case 'h':
 		print_help();
 	case 'n':
-		options->n_requests = parse_number("-n", INT64_MAX);
+		options->n_requests = value_number("-n", INT64_MAX);
 		break;
 	case 't':
 		options->n_processes =
-		    (unsigned)parse_number("-t", PROCESSES_MAX);
+		    (unsigned)value_number("-t", PROCESSES_MAX);
 		break;
 	case 'V':
 		printf("preforkbench %s\n", PREFORKD_VERSION);
@@ -311,7 +297,8 @@ take_option(struct options *options, int value)
 		fputs(usage_text, stderr);
 		exit(BENCH_USAGE);
 	default:
-		take_long_option(options, value);
+		if (!take_tls_option(options, value))
+			take_long_option(options, value);
 	}
 }
 
@@ -338,11 +325,8 @@ read_address(struct options *options)
 {
 	char why[256] = "";
 
-	/* The place where TLS comes in. */
-	if (strncmp(options->text, "tls", 3) == 0)
-		snprintf(why, sizeof(why), "this preforkbench has no TLS");
-	else if (!address_parse(
-		     &options->address, options->text, NULL, why, sizeof(why)))
+	if (!address_parse(
+		&options->address, options->text, NULL, why, sizeof(why)))
 		;
 	else if (options->address.kind == ADDRESS_FD)
 		snprintf(why, sizeof(why), "fd:// is for the daemon");
@@ -385,6 +369,8 @@ contradiction(const struct options *options, const bool *given)
 	if (options->sources.n > 0 && options->family != AF_UNSPEC &&
 	    options->sources.family != options->family)
 		return "--sources are not of the family that was asked for";
+	if (options->tls.key != NULL && options->tls.cert == NULL)
+		return "--key is of --cert, which is missing";
 	if (options->n_processes > options->n_clients)
 		return "-t cannot be more than there are connections";
 	if (options->n_requests > 0 &&
@@ -410,7 +396,8 @@ check_together(const struct options *options, const bool *given)
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!given[i] ||
 		    ((rows[i].use & use) != 0 &&
-			(!is_unix || (rows[i].use & USE_UNIX) != 0)))
+			(!is_unix || (rows[i].use & USE_UNIX) != 0) &&
+			(options->address.tls || (rows[i].use & USE_TLS) == 0)))
 			continue;
 		options_complain("--%s has no meaning for %s%s", rows[i].name,
 		    mode_words[options->mode], options->text);

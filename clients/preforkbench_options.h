@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clients/client_tls.h"
 #include "clients/preforkbench_sources.h"
 #include "common/address.h"
 
@@ -15,6 +16,7 @@ enum bench_status {
 	BENCH_DONE = 0,
 	BENCH_FAILED = 1, /* a request failed */
 	BENCH_USAGE = 64,
+	BENCH_CERTIFICATE = 77, /* not one, for the certificate does not hold */
 };
 
 enum bench_mode { MODE_REQUESTS = 0, MODE_CONNECT, MODE_IDLE };
@@ -41,8 +43,10 @@ struct options {
 	size_t size;
 	int64_t duration_ms, warm_up_ms, timeout_ms;
 	struct sources sources;
-	pid_t cpu_of; /* 0: nobody's */
-	bool verify, gso, reset, json, mark, hold;
+	struct client_tls_options tls;
+	int tls_version; /* TLS1_2_VERSION, TLS1_3_VERSION; 0: either */
+	pid_t cpu_of;	 /* 0: nobody's */
+	bool verify, gso, reset, json, mark, hold, resume;
 };
 
 /*

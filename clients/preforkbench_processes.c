@@ -67,8 +67,8 @@ tell(char byte)
 }
 
 static _Noreturn void
-run_process(const struct options *options, const struct endpoint *endpoint,
-    unsigned number)
+run_process(
+    const struct options *options, const struct target *target, unsigned number)
 {
 	struct shared *shared = processes.shared;
 	struct load load;
@@ -78,7 +78,7 @@ run_process(const struct options *options, const struct endpoint *endpoint,
 	close(processes.release[1]);
 	close(processes.from[0]);
 	close(processes.signal_fd);
-	if (!load_init(&load, options, endpoint, &shared->clock,
+	if (!load_init(&load, options, target, &shared->clock,
 		&shared->results[number], number)) {
 		options_complain("cannot begin: %s", strerror(errno));
 		_exit(BENCH_FAILED);
@@ -125,13 +125,13 @@ take_signals(void)
 }
 
 static bool
-fork_all(const struct options *options, const struct endpoint *endpoint)
+fork_all(const struct options *options, const struct target *target)
 {
 	fflush(NULL);
 	for (unsigned i = 0; i < processes.n; i++) {
 		processes.pids[i] = fork();
 		if (processes.pids[i] == 0)
-			run_process(options, endpoint, i);
+			run_process(options, target, i);
 		if (processes.pids[i] == -1)
 			return false;
 	}
@@ -381,7 +381,7 @@ run(const struct options *options, struct outcome *outcome)
 }
 
 bool
-processes_run(const struct options *options, const struct endpoint *endpoint,
+processes_run(const struct options *options, const struct target *target,
     struct outcome *outcome)
 {
 	*outcome = (struct outcome){ .cpu_ns = -1 };
@@ -390,7 +390,7 @@ processes_run(const struct options *options, const struct endpoint *endpoint,
 	    !take_signals() || pipe2(processes.from, O_CLOEXEC) == -1 ||
 	    pipe2(processes.go, O_CLOEXEC) == -1 ||
 	    pipe2(processes.release, O_CLOEXEC) == -1 ||
-	    !fork_all(options, endpoint)) {
+	    !fork_all(options, target)) {
 		options_complain("cannot begin: %s", strerror(errno));
 		return false;
 	}

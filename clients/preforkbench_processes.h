@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "clients/preforkbench_options.h"
+#include "clients/preforkbench_load.h"
 #include "clients/preforkbench_result.h"
 
 /* What came of a run. */
@@ -18,13 +18,13 @@ struct outcome {
 };
 
 /*
- * Runs the load towards ENDPOINT in processes of its own, tells how it goes
+ * Runs the load towards TARGET in processes of its own, tells how it goes
  * when standard error is a terminal, and fills *OUTCOME, whose result is
  * freed by the end of the program. BLOCKS until it is over or interrupted.
  * False, with a line on standard error, when it cannot begin.
  */
-bool processes_run(const struct options *options,
-    const struct endpoint *endpoint, struct outcome *outcome);
+bool processes_run(const struct options *options, const struct target *target,
+    struct outcome *outcome);
 
 /* The processes keep their connections until they are let go. BLOCKS: until
  * standard input ends, if --hold says so. */

@@ -123,7 +123,9 @@ print_failures(const struct outcome *outcome)
 		printf("%s%llu %s", between,
 		    (unsigned long long)result->failed[i],
 		    result_text((enum failure)i));
-		if (i == FAILURE_OTHER || i == FAILURE_UNREACHABLE)
+		if (result->whys[i][0] != '\0')
+			printf(" (%s)", result->whys[i]);
+		else if (i == FAILURE_OTHER || i == FAILURE_UNREACHABLE)
 			printf(" (%s)", strerror(result->errors[i]));
 		between = ", ";
 	}
@@ -139,11 +141,11 @@ print_failures(const struct outcome *outcome)
 }
 
 static void
-print_latency(const struct histogram *latency)
+print_latency(const char *of, const struct histogram *latency)
 {
 	char text[16];
 
-	printf("latency: min %s",
+	printf("%s: min %s", of,
 	    format_time((double)latency->min, text, sizeof(text)));
 	printf(", mean %s",
 	    format_time(histogram_mean(latency), text, sizeof(text)));
@@ -154,6 +156,40 @@ print_latency(const struct histogram *latency)
 			text, sizeof(text)));
 	printf(", max %s\n",
 	    format_time((double)latency->max, text, sizeof(text)));
+}
+
+/* A second: of those that count where each request is a connection, else while
+ * the connections were opened. */
+static double
+handshake_rate(const struct options *options, const struct outcome *outcome)
+{
+	const struct result *result = outcome->result;
+
+	if (options->mode == MODE_CONNECT)
+		return per_second(
+		    (double)result->tls.handshake.n, outcome->seconds);
+	return per_second(
+	    (double)result->opened_first, (double)result->opening_ns / 1e9);
+}
+
+static void
+print_handshakes(const struct options *options, const struct outcome *outcome)
+{
+	const struct result_tls *tls = &outcome->result->tls;
+
+	if (!options->address.tls)
+		return;
+	printf("%llu handshakes, %llu resumed: %.0f/s",
+	    (unsigned long long)(tls->full + tls->resumed),
+	    (unsigned long long)tls->resumed, handshake_rate(options, outcome));
+	if (tls->version[0] != '\0')
+		printf("; %s, %s", tls->version, tls->cipher);
+	printf("%s%s%s\n", tls->group[0] == '\0' ? "" : ", ", tls->group,
+	    options->tls.insecure ? "; certificates were not checked" : "");
+	if (tls->handshake.n > 0) {
+		print_latency("connect", &tls->connect);
+		print_latency("handshake", &tls->handshake);
+	}
 }
 
 /* A line for each power of two, which are borders of buckets. */
@@ -216,9 +252,10 @@ report_text(const struct options *options, const struct outcome *outcome)
 	print_load(options);
 	print_counts(options, outcome);
 	print_failures(outcome);
+	print_handshakes(options, outcome);
 	print_cpu(options, outcome);
 	if (latency->n > 0) {
-		print_latency(latency);
+		print_latency("latency", latency);
 		print_plot(latency);
 	}
 	if (outcome->interrupted)
@@ -271,6 +308,38 @@ json_latency(const struct histogram *latency)
 	return us;
 }
 
+static json_t *
+json_tls(const struct options *options, const struct outcome *outcome)
+{
+	const struct result_tls *tls = &outcome->result->tls;
+	json_t *all = json_pack("{s:s, s:s, s:s, s:b}", "version", tls->version,
+	    "cipher", tls->cipher, "group", tls->group, "insecure",
+	    options->tls.insecure);
+
+	put_number(all, "handshakes", tls->full + tls->resumed);
+	put_number(all, "full", tls->full);
+	put_number(all, "resumed", tls->resumed);
+	json_object_set_new(all, "handshakes_per_second",
+	    json_real(handshake_rate(options, outcome)));
+	json_object_set_new(all, "connect_us", json_latency(&tls->connect));
+	json_object_set_new(all, "handshake_us", json_latency(&tls->handshake));
+	return all;
+}
+
+static json_t *
+json_reasons(const struct result *result)
+{
+	json_t *reasons = json_object();
+
+	for (int i = 0; i < N_FAILURES; i++) {
+		if (result->failed[i] > 0 && result->whys[i][0] != '\0')
+			json_object_set_new(reasons,
+			    result_name((enum failure)i),
+			    json_string(result->whys[i]));
+	}
+	return reasons;
+}
+
 /* [most, count] of each bucket that has any. */
 static json_t *
 json_histogram(const struct histogram *latency)
@@ -302,6 +371,7 @@ json_of(const struct options *options, const struct outcome *outcome)
 	put_number(all, "open", result->open);
 	put_number(all, "failed", result_n_failed(result));
 	json_object_set_new(all, "errors", json_errors(result));
+	json_object_set_new(all, "reasons", json_reasons(result));
 	put_number(all, "reordered", result->reordered);
 	put_number(all, "late", result->late);
 	put_number(all, "reconnects", result->reconnects);
@@ -319,6 +389,8 @@ json_of(const struct options *options, const struct outcome *outcome)
 	json_object_set_new(all, "latency_us", json_latency(&result->latency));
 	json_object_set_new(
 	    all, "histogram_us", json_histogram(&result->latency));
+	if (options->address.tls)
+		json_object_set_new(all, "tls", json_tls(options, outcome));
 	return all;
 }
 

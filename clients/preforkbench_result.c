@@ -3,6 +3,7 @@
  * Results of several processes become one. Pure.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "clients/preforkbench_result.h"
 
@@ -37,6 +38,10 @@ result_failure(int error)
 		return FAILURE_TIMED_OUT;
 	case EADDRNOTAVAIL:
 		return FAILURE_NO_PORT;
+	case EPROTO:
+		return FAILURE_TLS;
+	case ENODATA:
+		return FAILURE_TRUNCATED;
 	default:
 		return FAILURE_OTHER;
 	}
@@ -55,6 +60,27 @@ result_text(enum failure failure)
 }
 
 void
+result_set_why(struct result *result, enum failure failure, const char *why)
+{
+	if (result->whys[failure][0] == '\0')
+		strlcpy(result->whys[failure], why, RESULT_WHY);
+}
+
+static void
+merge_tls(struct result_tls *into, const struct result_tls *from)
+{
+	into->full += from->full;
+	into->resumed += from->resumed;
+	if (into->version[0] == '\0') {
+		memcpy(into->version, from->version, RESULT_NAME);
+		memcpy(into->cipher, from->cipher, RESULT_NAME);
+		memcpy(into->group, from->group, RESULT_NAME);
+	}
+	histogram_merge(&into->connect, &from->connect);
+	histogram_merge(&into->handshake, &from->handshake);
+}
+
+void
 result_merge(struct result *into, const struct result *from)
 {
 	into->requests += from->requests;
@@ -69,9 +95,14 @@ result_merge(struct result *into, const struct result *from)
 		into->failed[i] += from->failed[i];
 		if (into->errors[i] == 0)
 			into->errors[i] = from->errors[i];
+		result_set_why(into, (enum failure)i, from->whys[i]);
 	}
 	if (from->last_ns > into->last_ns)
 		into->last_ns = from->last_ns;
+	into->opened_first += from->opened_first;
+	if (from->opening_ns > into->opening_ns)
+		into->opening_ns = from->opening_ns;
+	merge_tls(&into->tls, &from->tls);
 	histogram_merge(&into->latency, &from->latency);
 }
 

@@ -66,9 +66,9 @@ send_begun(struct load *load, struct client *client)
 		for (size_t i = 0; i < n; i++)
 			message_stamp(message, i, client->number,
 			    client->sent + (uint32_t)i);
-		ssize_t length =
-		    send(client->fd, message->text + client->sent_bytes,
-			n * load->size - client->sent_bytes, MSG_NOSIGNAL);
+		ssize_t length = connection_send(load, client,
+		    message->text + client->sent_bytes,
+		    n * load->size - client->sent_bytes);
 		if (length == -1 && errno == EAGAIN)
 			break;
 		if (length == -1) {
@@ -146,8 +146,8 @@ receive(struct load *load, struct client *client)
 	    client->received;
 	/* Who owes nothing can only end. */
 	size_t most = owed == 0 ? 1 : owed;
-	ssize_t n = recv(client->fd, load->buffer,
-	    most < LOAD_BUFFER ? most : LOAD_BUFFER, 0);
+	ssize_t n = connection_receive(load, client, load->buffer,
+	    most < LOAD_BUFFER ? most : LOAD_BUFFER);
 
 	if (n == -1 && errno == EAGAIN)
 		return;

@@ -182,8 +182,6 @@ let_go() {
 	END
 	run -64 "$BENCH" --gso tcp://127.0.0.1:1
 	assert_output "preforkbench: --gso has no meaning for tcp://127.0.0.1:1"
-	run -64 "$BENCH" tls://127.0.0.1:1
-	assert_output "preforkbench: the address \"tls://127.0.0.1:1\" cannot be used: this preforkbench has no TLS"
 }
 
 @test "preforkbench: more connections than files are refused with the limit" {

@@ -68,7 +68,7 @@ commands_with_help() {
 # schemes_of PROGRAM: how an address begins, as its --help says.
 schemes_of() {
 	"$PREFORKD_BIN/$1" --help |
-		grep -oE '\b[a-z]+:(//|/path)' | sed 's|:/path|:|' | sort -u
+		grep -oE '\b[a-z+]+:(//|/path)' | sed 's|:/path|:|' | sort -u
 }
 
 # --- what bash offers ---------------------------------------------------------
