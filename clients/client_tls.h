@@ -79,6 +79,10 @@ enum client_tls_step client_tls_finish(SSL *ssl);
 enum client_status
 client_tls_failure(const SSL *ssl, const char *text, char *line, size_t size);
 
+/* The errno of the same failure; EPROTO when it is one of TLS, not of the
+ * system. */
+int client_tls_errno(const SSL *ssl);
+
 /* Why the peer's certificate does not hold, once the handshake has begun; NULL
  * when it does. The text is SSL's. For those who go on all the same. */
 const char *client_tls_objection(const SSL *ssl);

@@ -68,8 +68,11 @@ client_tls_record_failure(SSL *ssl)
 	int error = errno;
 	struct client_tls_record *record = client_tls_record_of(ssl);
 	unsigned long code = ERR_peek_error();
+	bool is_alert = ERR_GET_LIB(code) == ERR_LIB_SSL &&
+	    ERR_GET_REASON(code) >= FIRST_ALERT;
 
-	if (record->has_failed)
+	/* What we wrote may have failed before its cause has been read. */
+	if (record->has_failed && !(record->code == 0 && is_alert))
 		return;
 	record->has_failed = true;
 	record->code = ERR_SYSTEM_ERROR(code) ? 0 : code;
@@ -222,12 +225,20 @@ protocol_failure(const struct client_tls_record *record, const char *text,
 		snprintf(line, size, "no TLS with \"%s\": %s", text, words);
 }
 
+int
+client_tls_errno(const SSL *ssl)
+{
+	const struct client_tls_record *record = client_tls_record_of(ssl);
+
+	return record->code == 0 && record->error != 0 ? record->error : EPROTO;
+}
+
 enum client_status
 client_tls_failure(const SSL *ssl, const char *text, char *line, size_t size)
 {
 	const struct client_tls_record *record = client_tls_record_of(ssl);
 
-	if (record->code == 0 && record->error != 0)
+	if (client_tls_errno(ssl) != EPROTO)
 		return system_failure(record, text, line, size);
 	if (ERR_GET_LIB(record->code) == ERR_LIB_SSL &&
 	    ERR_GET_REASON(record->code) == SSL_R_CERTIFICATE_VERIFY_FAILED) {

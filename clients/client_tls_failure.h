@@ -19,7 +19,8 @@ struct client_tls_record {
 bool client_tls_record_add(SSL *ssl);
 struct client_tls_record *client_tls_record_of(const SSL *ssl);
 
-/* Keeps what OpenSSL and errno say now, if nothing is kept yet. */
+/* Keeps what OpenSSL and errno say now; the first counts, but for an alert
+ * that explains it. */
 void client_tls_record_failure(SSL *ssl);
 
 /* For SSL_set_verify(3): keeps the objection. */

@@ -19,6 +19,7 @@
 #include "clients/preforkcat_resolve.h"
 #include "clients/preforkcat_show.h"
 #include "clients/preforkcat_stream.h"
+#include "clients/preforkcat_tls.h"
 #include "common/clock.h"
 
 static struct dial_wish
@@ -52,10 +53,43 @@ tell_connected(int fd)
 }
 
 static int
-talk_on_stream(const struct options *options, const struct dial_wish *wish,
-    const struct endpoint *endpoints, size_t n)
+converse(const struct options *options, struct end *peer)
 {
-	char why[512], header[PROXY_HEADER_MAX];
+	return options->is_url ? http_get(options, peer)
+			       : (int)stream_copy(options, peer);
+}
+
+/* The same behind a handshake. */
+static int
+converse_over_tls(const struct options *options, struct end *peer,
+    SSL_CTX *context, int64_t deadline_ms)
+{
+	int status = (int)tls_enter(peer, context, options, deadline_ms);
+
+	if (status != CLIENT_DONE)
+		return status;
+	status = converse(options, peer);
+	tls_leave(peer, status == CLIENT_DONE);
+	return status;
+}
+
+static void
+send_proxy_header(const struct options *options, struct end *peer)
+{
+	char header[PROXY_HEADER_MAX];
+	size_t len = proxy_header_of(header, options->proxy, peer->fd);
+
+	show_bytes('>', header, len);
+	/* A peer that is gone already is noticed by what follows. */
+	if (end_write_all(peer, header, len))
+		show_sent(len);
+}
+
+static int
+talk_on_stream(const struct options *options, const struct dial_wish *wish,
+    const struct endpoint *endpoints, size_t n, SSL_CTX *context)
+{
+	char why[512];
 	struct end peer;
 	int fd = -1;
 
@@ -67,19 +101,16 @@ talk_on_stream(const struct options *options, const struct dial_wish *wish,
 	}
 	tell_connected(fd);
 	end_peer(&peer, fd);
-	size_t len = proxy_header_of(header, options->proxy, fd);
-	show_bytes('>', header, len);
-	/* A peer that is gone already is noticed by what follows. */
-	if (end_write_all(&peer, header, len))
-		show_sent(len);
-	status = options->is_url ? http_get(options, &peer)
-				 : (int)stream_copy(options, &peer);
+	send_proxy_header(options, &peer);
+	status = context == NULL
+	    ? converse(options, &peer)
+	    : converse_over_tls(options, &peer, context, wish->deadline_ms);
 	close(fd);
 	return status;
 }
 
 static int
-talk(const struct options *options)
+talk_by(const struct options *options, SSL_CTX *context)
 {
 	struct endpoint endpoints[ADDRESS_MAX_ENDPOINTS];
 	struct dial_wish wish = make_wish(options);
@@ -97,7 +128,19 @@ talk(const struct options *options)
 		    options->address.host, n);
 	if (address_socket_type(&options->address) == SOCK_DGRAM)
 		return datagram_talk(options, &wish, endpoints, n);
-	return talk_on_stream(options, &wish, endpoints, n);
+	return talk_on_stream(options, &wish, endpoints, n, context);
+}
+
+static int
+talk(const struct options *options)
+{
+	SSL_CTX *context;
+	int status = (int)tls_context(options, &context);
+
+	if (status == CLIENT_DONE)
+		status = talk_by(options, context);
+	SSL_CTX_free(context);
+	return status;
 }
 
 int

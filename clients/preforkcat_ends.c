@@ -32,10 +32,11 @@ socket_send(struct end *end, const void *data, size_t len)
 	return send(end->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void
+static bool
 socket_finish(struct end *end)
 {
 	shutdown(end->fd, SHUT_WR);
+	return true;
 }
 
 static const struct end_ops socket_ops = {
@@ -52,6 +53,8 @@ end_peer(struct end *end, int fd)
 		.fd = fd,
 		.bare = true,
 		.never_waits = true,
+		.receive_waits_for = POLLIN,
+		.send_waits_for = POLLOUT,
 	};
 }
 
@@ -96,10 +99,11 @@ standard_send(struct end *end, const void *data, size_t len)
 	return write(end->fd, data, len < PIPE_BUF ? len : PIPE_BUF);
 }
 
-static void
+static bool
 standard_finish(struct end *end)
 {
 	(void)end;
+	return true;
 }
 
 static const struct end_ops standard_ops = {
@@ -113,7 +117,12 @@ end_standard(struct end *end, int fd)
 {
 	struct stat st;
 
-	*end = (struct end){ .ops = &standard_ops, .fd = fd };
+	*end = (struct end){
+		.ops = &standard_ops,
+		.fd = fd,
+		.receive_waits_for = POLLIN,
+		.send_waits_for = POLLOUT,
+	};
 	if (fstat(fd, &st) == -1)
 		return; /* reading and writing will tell */
 	if (S_ISSOCK(st.st_mode))

@@ -6,20 +6,27 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "clients/client_status.h"
+
 /*
  * An end of a stream: the peer, standard input, standard output. Nothing here
- * waits where the system can help it; EAGAIN means that poll(2) should. A
- * transport of another kind (TLS) brings another `struct end_ops`.
+ * waits where the system can help it; EAGAIN means that poll(2) should. TLS
+ * (preforkcat_tls.h) has a `struct end_ops` of its own.
  */
 
 struct end;
+struct ssl_st; /* SSL of OpenSSL */
 
 struct end_ops {
 	/* As read(2) and write(2), and never a SIGPIPE. */
 	ssize_t (*receive)(struct end *end, void *data, size_t len);
 	ssize_t (*send)(struct end *end, const void *data, size_t len);
-	/* Nothing more will be sent; what the peer sends still comes. */
-	void (*finish)(struct end *end);
+	/* Nothing more will be sent; what the peer sends still comes. False
+	 * when it must be called again, once poll(2) says so. */
+	bool (*finish)(struct end *end);
+	/* Complains about the peer TEXT when errno was EPROTO, and returns the
+	 * status; NULL for ends that know no such failure. */
+	enum client_status (*explain)(const struct end *end, const char *text);
 };
 
 struct end {
@@ -28,6 +35,10 @@ struct end {
 	bool bare;	  /* bytes may pass by splice(2) on fd, too */
 	bool never_waits; /* a call does not block, whatever poll(2) said */
 	bool is_pipe, is_file, is_terminal;
+	/* For what to poll(2) after EAGAIN: POLLIN and POLLOUT, but for TLS. */
+	short receive_waits_for, send_waits_for;
+	bool holds;	    /* bytes may be inside that poll(2) knows not of */
+	struct ssl_st *tls; /* or NULL */
 };
 
 /* The peer at the other end of a connected, non-blocking socket. */

@@ -42,6 +42,7 @@ flow_init(struct flow *flow, struct end *source, struct end *sink,
 		.sink = sink,
 		.direction = direction,
 		.crlf = crlf,
+		.source_ready = source->holds,
 	};
 	flow->way = choose_way(flow);
 	flow->buffer = malloc(BUFFER_SIZE);
@@ -70,7 +71,7 @@ flow_source_events(const struct flow *flow)
 	bool wants = flow->state == FLOW_OPEN && !flow->source_ready &&
 	    !flow_is_holding(flow);
 
-	return wants ? POLLIN : 0;
+	return wants ? flow->source->receive_waits_for : 0;
 }
 
 /* Whether there is room is asked for once there is something. */
@@ -80,7 +81,7 @@ flow_sink_events(const struct flow *flow)
 	bool wants = flow->state == FLOW_OPEN && !flow->sink_ready &&
 	    (flow->source_ready || flow_is_holding(flow));
 
-	return wants ? POLLOUT : 0;
+	return wants ? flow->sink->send_waits_for : 0;
 }
 
 bool

@@ -36,6 +36,8 @@ connection_failed(const struct get *get, int error)
 {
 	const char *text = get->options->text;
 
+	if (error == EPROTO && get->peer->ops->explain != NULL)
+		return (int)get->peer->ops->explain(get->peer, text);
 	if (error == ETIMEDOUT) {
 		complain("\"%s\" timed out", text);
 		return CLIENT_TIMED_OUT;
@@ -108,7 +110,8 @@ send_request(struct get *get)
 		if (n > 0) {
 			show_sent((size_t)n);
 			buffer_consume(&request, (size_t)n);
-		} else if (errno == EAGAIN && !await(get, POLLOUT)) {
+		} else if (errno == EAGAIN &&
+		    !await(get, peer->send_waits_for)) {
 			status = late(get);
 			break;
 		} else if (errno != EAGAIN && errno != EINTR)
@@ -196,7 +199,8 @@ read_response(struct get *get)
 			status = take(get,
 			    (struct http_bytes){ get->buffer, (size_t)n },
 			    &ended);
-		} else if (errno == EAGAIN && !await(get, POLLIN))
+		} else if (errno == EAGAIN &&
+		    !await(get, peer->receive_waits_for))
 			status = late(get);
 		else if (errno != EAGAIN && errno != EINTR)
 			status = connection_failed(get, errno);

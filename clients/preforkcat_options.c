@@ -23,15 +23,21 @@
 
 /* Options without a letter. */
 enum long_only {
-	BROADCAST = 256,
+	ALPN = 256,
+	BROADCAST,
+	CA,
+	CERT,
 	CONNECT_TIMEOUT,
 	CRLF,
 	DATAGRAM_SIZE,
 	HEX,
+	INSECURE,
+	KEY,
 	NO_ANSWER,
 	PROXY_HEADER,
 	RESOLVE,
 	RETRIES,
+	SERVERNAME,
 	SOURCE,
 	TIMEOUT,
 };
@@ -44,6 +50,7 @@ enum use {
 	USE_UNIXGRAM = 8,
 	USE_HTTP = 16,
 	USE_RESOLVE = 32,
+	USE_TLS = 64, /* besides another */
 };
 
 #define USE_STREAM   (USE_TCP | USE_UNIX)
@@ -55,9 +62,13 @@ enum use {
 static const struct client_option rows[] = {
 	{ '4', "ipv4", NULL, "only IPv4", USE_INET | USE_RESOLVE },
 	{ '6', "ipv6", NULL, "only IPv6", USE_INET | USE_RESOLVE },
+	{ ALPN, "alpn", "LIST", "offer these protocols, in order", USE_TLS },
 	{ BROADCAST, "broadcast", NULL, "allow a broadcast address", USE_UDP },
+	{ CA, "ca", "FILE", "whose certificates hold, not the system's",
+	    USE_TLS },
+	{ CERT, "cert", "FILE", "show this certificate", USE_TLS },
 	{ CONNECT_TIMEOUT, "connect-timeout", "TIME",
-	    "for the name and the connection", USE_ALL },
+	    "for name, connection, handshake", USE_ALL },
 	{ CRLF, "crlf", NULL, "send line ends as CR LF",
 	    USE_STREAM | USE_DATAGRAM },
 	{ DATAGRAM_SIZE, "datagram-size", "N|all",
@@ -65,12 +76,16 @@ static const struct client_option rows[] = {
 	{ 'h', "help", NULL, "this text", USE_ALL },
 	{ HEX, "hex", NULL, "show what goes and comes, escaped", USE_TALK },
 	{ 'i', "include", NULL, "print the header of the reply", USE_HTTP },
+	{ INSECURE, "insecure", NULL, "do not check the certificate", USE_TLS },
+	{ KEY, "key", "FILE", "the key of --cert (in the same file)", USE_TLS },
 	{ NO_ANSWER, "no-answer", NULL, "wait for no answer", USE_DATAGRAM },
 	{ PROXY_HEADER, "proxy-header", "v1|v2", "send a PROXY header first",
 	    USE_TALK },
 	{ RESOLVE, "resolve", NULL, "print the addresses of the name, only",
 	    USE_RESOLVE },
 	{ RETRIES, "retries", "N", "ask so many times more (0)", USE_DATAGRAM },
+	{ SERVERNAME, "servername", "NAME", "who it must be, not the host",
+	    USE_TLS },
 	{ SOURCE, "source", "ADDR[:PORT]", "connect from there", USE_INET },
 	{ TIMEOUT, "timeout", "TIME", "end when nothing moves (datagrams: 2s)",
 	    USE_TALK },
@@ -89,8 +104,9 @@ print_help(void)
 	printf("%s\n", usage_text);
 	client_options_help(rows, N_ROWS, 24);
 	puts("\nThe address is tcp://host:port, udp://host:port, unix:/path, "
-	     "unixgram:/path\n(@name instead of a path: abstract) or "
-	     "http://host[:port]/path.");
+	     "unixgram:/path\n(@name instead of a path: abstract), "
+	     "http://host[:port]/path, or, with TLS,\n"
+	     "tls://host:port, tls+unix:/path, https://host[:port]/path.");
 	exit(fflush(stdout) == EOF ? CLIENT_BROKEN : CLIENT_DONE);
 }
 
@@ -179,6 +195,31 @@ take_source(struct options *options, const char *text)
 /* --- options ------------------------------------------------------------- */
 
 static void
+take_tls_option(struct options *options, int value)
+{
+	switch (value) {
+	case ALPN:
+		options->tls.alpn = optarg;
+		break;
+	case CA:
+		options->tls.ca = optarg;
+		break;
+	case CERT:
+		options->tls.cert = optarg;
+		break;
+	case INSECURE:
+		options->tls.insecure = true;
+		break;
+	case KEY:
+		options->tls.key = optarg;
+		break;
+	case SERVERNAME:
+		options->tls.servername = optarg;
+		break;
+	}
+}
+
+static void
 take_long_option(struct options *options, int value)
 {
 	switch (value) {
@@ -220,6 +261,8 @@ take_long_option(struct options *options, int value)
 	case TIMEOUT:
 		options->timeout_ms = parse_duration("--timeout", optarg);
 		break;
+	default:
+		take_tls_option(options, value);
 	}
 }
 
@@ -270,13 +313,6 @@ address_error(const char *text, const char *why)
 	exit(CLIENT_USAGE);
 }
 
-static bool
-is_tls(const char *text)
-{
-	return strncmp(text, "tls", 3) == 0 ||
-	    strncasecmp(text, "https://", 8) == 0;
-}
-
 /* --resolve takes a bare name, too. */
 static void
 read_name(struct options *options)
@@ -296,15 +332,14 @@ read_address(struct options *options)
 	const char *text = options->text;
 	char why[256];
 
-	if (is_tls(text))
-		address_error(text, "this preforkcat has no TLS");
 	options->is_url = url_is(text);
 	if (options->is_url) {
 		if (!url_parse(&options->url, text, why, sizeof(why)))
 			address_error(text, why);
 		options->address = options->url.address;
 	} else if (options->resolve && strstr(text, "//") == NULL &&
-	    strncmp(text, "unix", 4) != 0) {
+	    strncmp(text, "unix", 4) != 0 &&
+	    strncmp(text, "tls+unix:", 9) != 0) {
 		read_name(options);
 		return;
 	} else if (!address_parse(
@@ -326,17 +361,18 @@ use_of(const struct options *options)
 {
 	if (options->resolve)
 		return USE_RESOLVE;
+	unsigned tls = options->address.tls ? USE_TLS : 0;
 	if (options->is_url)
-		return USE_HTTP;
+		return USE_HTTP | tls;
 	switch (options->address.kind) {
 	case ADDRESS_UDP:
 		return USE_UDP;
 	case ADDRESS_UNIX:
-		return USE_UNIX;
+		return USE_UNIX | tls;
 	case ADDRESS_UNIXGRAM:
 		return USE_UNIXGRAM;
 	default:
-		return USE_TCP;
+		return USE_TCP | tls;
 	}
 }
 
@@ -345,6 +381,7 @@ static void
 check_together(const struct options *options, const bool *given)
 {
 	unsigned use = use_of(options);
+	char why[128];
 
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!given[i] || (rows[i].use & use) != 0)
@@ -358,6 +395,14 @@ check_together(const struct options *options, const bool *given)
 		complain("--proxy-header v1 is for streams: use v2");
 		exit(CLIENT_USAGE);
 	}
+	if (options->tls.key != NULL && options->tls.cert == NULL) {
+		complain("--key has no meaning without --cert");
+		exit(CLIENT_USAGE);
+	}
+	if ((use & USE_TLS) != 0 &&
+	    !client_tls_has_name(
+		&options->tls, &options->address, why, sizeof(why)))
+		address_error(options->text, why);
 	if (options->has_source && options->family != AF_UNSPEC &&
 	    options->source.storage.ss_family != options->family) {
 		complain("--source is not of the family that was asked for");

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clients/client_tls.h"
 #include "clients/preforkcat_proxy.h"
 #include "clients/preforkcat_url.h"
 #include "common/address.h"
@@ -25,6 +26,7 @@ struct options {
 	int64_t timeout_ms;	    /* 0: none */
 	bool broadcast, crlf, hex, include, no_answer, resolve, verbose;
 	enum proxy_version proxy;
+	struct client_tls_options tls;
 	unsigned retries;
 	int64_t datagram_size;
 };

@@ -56,6 +56,8 @@ connection_failed(const struct stream *stream, int error)
 {
 	const char *text = stream->options->text;
 
+	if (error == EPROTO && stream->peer->ops->explain != NULL)
+		return stream->peer->ops->explain(stream->peer, text);
 	if (error == ETIMEDOUT) {
 		complain("\"%s\" timed out", text);
 		return CLIENT_TIMED_OUT;
@@ -101,14 +103,15 @@ pass_end_on(struct stream *stream)
 {
 	if (stream->ended || stream->out.state == FLOW_OPEN)
 		return;
-	stream->ended = true;
 	if (stream->out.state == FLOW_SINK_FAILED) {
+		stream->ended = true;
 		show_step(
 		    "the peer takes no more: %s", strerror(stream->out.error));
 		return;
 	}
-	stream->peer->ops->finish(stream->peer);
-	show_timed("end of the input passed on");
+	stream->ended = stream->peer->ops->finish(stream->peer);
+	if (stream->ended)
+		show_timed("end of the input passed on");
 }
 
 static void
@@ -209,6 +212,14 @@ watch_reader(const struct stream *stream, struct pollfd *poll_output)
 		poll_output->fd = stream->output.fd;
 }
 
+/* One of EVENTS, or an error. */
+static bool
+has_come(const struct pollfd *poll, short events)
+{
+	return events != 0 &&
+	    (poll->revents & (events | ~(POLLIN | POLLOUT))) != 0;
+}
+
 static void
 take_events(struct stream *stream, const struct pollfd *polls)
 {
@@ -217,9 +228,9 @@ take_events(struct stream *stream, const struct pollfd *polls)
 
 	if (polls[STANDARD_INPUT].revents != 0)
 		stream->out.source_ready = true;
-	if (peer->events & POLLIN && peer->revents & ~POLLOUT)
+	if (has_come(peer, flow_source_events(&stream->in)))
 		stream->in.source_ready = true;
-	if (peer->events & POLLOUT && peer->revents & ~POLLIN)
+	if (has_come(peer, flow_sink_events(&stream->out)))
 		stream->out.sink_ready = true;
 	if (output->events != 0 && output->revents != 0)
 		stream->in.sink_ready = true;
@@ -227,6 +238,15 @@ take_events(struct stream *stream, const struct pollfd *polls)
 		show_step("nobody reads the output");
 		over(stream, CLIENT_DONE);
 	}
+}
+
+/* An end that could not be passed on yet. */
+static short
+finish_events(const struct stream *stream)
+{
+	return stream->out.state != FLOW_OPEN && !stream->ended
+	    ? stream->peer->send_waits_for
+	    : 0;
 }
 
 static void
@@ -237,7 +257,8 @@ await(struct stream *stream)
 		[STANDARD_INPUT] =
 		    watch(&stream->input, flow_source_events(out)),
 		[PEER] = watch(stream->peer,
-		    (short)(flow_sink_events(out) | flow_source_events(in))),
+		    (short)(flow_sink_events(out) | flow_source_events(in) |
+			finish_events(stream))),
 		[STANDARD_OUTPUT] =
 		    watch(&stream->output, flow_sink_events(in)),
 	};

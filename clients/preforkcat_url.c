@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * URLs of http: whom to connect to, and what to ask for there. Nothing of a URL
- * can end a line of the request.
+ * URLs of http and https: whom to connect to, and what to ask for there.
+ * Nothing of a URL can end a line of the request.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,13 +9,32 @@
 
 #include "clients/preforkcat_url.h"
 
-#define PREFIX	     "http://"
-#define DEFAULT_PORT 80
+static const struct scheme {
+	const char *prefix;
+	const char *address; /* what an address of it begins with */
+	unsigned port;
+} schemes[] = {
+	{ "http://", "tcp://", 80 },
+	{ "https://", "tls://", 443 },
+};
+
+#define N_SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+static const struct scheme *
+find_scheme(const char *text)
+{
+	for (size_t i = 0; i < N_SCHEMES; i++) {
+		const char *prefix = schemes[i].prefix;
+		if (strncasecmp(text, prefix, strlen(prefix)) == 0)
+			return &schemes[i];
+	}
+	return NULL;
+}
 
 bool
 url_is(const char *text)
 {
-	return strncasecmp(text, PREFIX, strlen(PREFIX)) == 0;
+	return find_scheme(text) != NULL;
 }
 
 /* Space, control characters, quotes and what is not ASCII (RFC 3986). */
@@ -58,8 +77,8 @@ has_port(const char *authority)
 }
 
 static bool
-parse_authority(
-    struct url *url, const char *authority, char *why, size_t why_size)
+parse_authority(struct url *url, const struct scheme *scheme,
+    const char *authority, char *why, size_t why_size)
 {
 	char text[2 * ADDRESS_TEXT_MAX];
 
@@ -68,17 +87,18 @@ parse_authority(
 		return false;
 	}
 	if (has_port(authority))
-		snprintf(text, sizeof(text), "tcp://%s", authority);
-	else
 		snprintf(
-		    text, sizeof(text), "tcp://%s:%d", authority, DEFAULT_PORT);
+		    text, sizeof(text), "%s%s", scheme->address, authority);
+	else
+		snprintf(text, sizeof(text), "%s%s:%u", scheme->address,
+		    authority, scheme->port);
 	if (!address_parse(&url->address, text, NULL, why, why_size))
 		return false;
 	bool v6 = strchr(url->address.host, ':') != NULL;
 	int len = snprintf(url->host, sizeof(url->host), "%s%.*s%s",
 	    v6 ? "[" : "", (int)strcspn(url->address.host, "%"),
 	    url->address.host, v6 ? "]" : "");
-	if (url->address.port != DEFAULT_PORT)
+	if (url->address.port != scheme->port)
 		snprintf(url->host + len, sizeof(url->host) - (size_t)len,
 		    ":%u", url->address.port);
 	return true;
@@ -87,7 +107,8 @@ parse_authority(
 bool
 url_parse(struct url *url, const char *text, char *why, size_t why_size)
 {
-	const char *rest = text + strlen(PREFIX);
+	const struct scheme *scheme = find_scheme(text);
+	const char *rest = text + strlen(scheme->prefix);
 	size_t len = strcspn(rest, "/?#");
 	char authority[ADDRESS_TEXT_MAX];
 
@@ -99,7 +120,7 @@ url_parse(struct url *url, const char *text, char *why, size_t why_size)
 	}
 	memcpy(authority, rest, len);
 	authority[len] = '\0';
-	if (!parse_authority(url, authority, why, why_size))
+	if (!parse_authority(url, scheme, authority, why, why_size))
 		return false;
 	if (make_target(url, rest + len))
 		return true;

@@ -9,10 +9,11 @@
 
 #define URL_TARGET_MAX 8192 /* what servers take as a rule */
 
-/* http://host[:port][/path][?query][#fragment] */
+/* http[s]://host[:port][/path][?query][#fragment] */
 struct url {
-	struct address address;	     /* tcp, of the server */
-	char host[ADDRESS_TEXT_MAX]; /* for the Host field: port if not 80 */
+	struct address address;	     /* tcp or tls, of the server */
+	char host[ADDRESS_TEXT_MAX]; /* for the Host field: port if not its own
+				      */
 	char target[URL_TARGET_MAX]; /* path and query, as they are sent */
 };
 

@@ -48,7 +48,7 @@ options_of_man() {
 	assert_equal "$stderr" ""
 	local line
 	for line in "${lines[@]}"; do assert [ "${#line}" -le 80 ]; done
-	assert [ "$(options_of_help | wc -l)" -ge 17 ]
+	assert [ "$(options_of_help | wc -l)" -ge 23 ]
 	assert_equal "$(options_of_help)" "$(options_of_man)"
 	run -0 "$PREFORKCAT" -h
 	assert_line --index 0 --partial "usage:"
@@ -111,19 +111,27 @@ options_of_man() {
 		--resolve unix:/x
 		--resolve --timeout 5s localhost
 		--resolve --hex localhost
+		tls://
+		tls://localhost
+		tls://localhost:0
+		tls+unix:
+		tls+unix:/x
+		tls+fd://name
+		https://
+		https://user@localhost/
+		--ca /dev/null tcp://localhost:1
+		--insecure http://localhost:1/
+		--alpn h2 unix:/x
+		--alpn h2,, tls://localhost:1
+		--key /dev/null tls://localhost:1
+		--crlf https://localhost:1/
+		--resolve --insecure tls://localhost:1
+		--resolve tls+unix:/x
 	END
 	run -64 talk --retries 1 tcp://localhost:1
 	assert_output "preforkcat: --retries has no meaning for tcp://localhost:1"
 	run -64 talk ftp://localhost:1
 	assert_output --partial "it must begin with tcp://"
-}
-
-@test "preforkcat: TLS is not there yet, and it says so" {
-	local address
-	for address in tls://localhost:1 https://localhost/; do
-		run -64 talk "$address"
-		assert_output "preforkcat: the address \"$address\" cannot be used: this preforkcat has no TLS"
-	done
 }
 
 # --- the clients of the texts ------------------------------------------------

@@ -288,7 +288,7 @@ quick() {
 		done
 	done
 	# As there is none here.
-	assert_equal "$(options_with_argument preforkcat | wc -w)" 6
+	assert_equal "$(options_with_argument preforkcat | wc -w)" 11
 }
 
 @test "completion, bash: addresses" {
@@ -399,7 +399,7 @@ quick() {
 	assert_bash_completes "preforkctl rel" "preforkctl reload "
 	assert_bash_completes "$CTL restart sec" "$CTL restart second"
 	assert_bash_completes "$CTL connections h" "$CTL connections hello "
-	assert_bash_completes "preforkcat ht" "preforkcat http://"
+	assert_bash_completes "preforkcat https" "preforkcat https://"
 	assert_bash_completes "preforkcat tcp:" "preforkcat tcp://"
 	assert_bash_completes "preforkcat unixg" "preforkcat unixgram:"
 	assert_bash_completes "preforkcat unix:" "preforkcat unix:"

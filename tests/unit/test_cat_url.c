@@ -48,6 +48,12 @@ takes_urls(void **state)
 	assert_url("http://a#b", "tcp://a:80", "a", "/");
 	assert_url("http://a/x#b?c", "tcp://a:80", "a", "/x");
 	assert_url("http://a//x", "tcp://a:80", "a", "//x");
+	assert_url("https://a", "tls://a:443", "a", "/");
+	assert_url("HTTPS://a:443/x", "tls://a:443", "a", "/x");
+	assert_url("https://a:80/", "tls://a:80", "a:80", "/");
+	assert_url("http://a:443/", "tcp://a:443", "a:443", "/");
+	assert_url(
+	    "https://[::1]:8443/", "tls://[::1]:8443", "[::1]:8443", "/");
 }
 
 static void
@@ -87,7 +93,7 @@ refuses(void **state)
 	memset(longest, 'x', sizeof(longest) - 1);
 	memcpy(longest, "http://", 7);
 	assert_false(url_parse(&url, longest, why, sizeof(why)));
-	assert_false(url_is("https://a/"));
+	assert_false(url_is("httpss://a/"));
 	assert_false(url_is("tcp://a:1"));
 }
 
