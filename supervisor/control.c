@@ -21,6 +21,7 @@
 #include "supervisor/control.h"
 #include "supervisor/control_connection.h"
 #include "supervisor/loop.h"
+#include "supervisor/predecessor.h"
 #include "supervisor/socket_file.h"
 
 #define CONNECTIONS_MAX 32
@@ -173,6 +174,8 @@ open_socket(const struct daemon_config *daemon)
 	if (socket_file_bind(
 		&control.file, control.fd, daemon->control, &access) == -1)
 		return "bind";
+	if (control.file.replaced)
+		predecessor_found();
 	if (listen(control.fd, BACKLOG) == -1)
 		return "listen on";
 	if (loop_watch(
@@ -181,20 +184,55 @@ open_socket(const struct daemon_config *daemon)
 	return NULL;
 }
 
+static bool
+is_taken(const char *failed)
+{
+	return failed != NULL && strcmp(failed, "bind") == 0 &&
+	    errno == EADDRINUSE;
+}
+
+/* As open_socket(); the folder is locked only while it tries. */
+static const char *
+open_locked(const struct daemon_config *daemon)
+{
+	int lock_fd = lock_folder(daemon->control);
+	const char *failed = open_socket(daemon);
+	int error = errno;
+
+	if (lock_fd != -1)
+		close(lock_fd);
+	errno = error;
+	return failed;
+}
+
+/* Held by a dead daemon's child, the socket is free in a moment. It is asked
+ * once whose it is: nobody accepts there, and the queue is short. */
+static const char *
+open_patiently(const struct daemon_config *daemon)
+{
+	const char *failed = open_locked(daemon);
+
+	if (!is_taken(failed))
+		return failed;
+	pid_t owner = socket_file_listener(daemon->control);
+	while (is_taken(failed) && predecessor_pause(owner)) {
+		control_close();
+		failed = open_locked(daemon);
+	}
+	return failed;
+}
+
 bool
 control_open(const struct daemon_config *daemon, char *why, size_t why_size)
 {
 	if (daemon->control[0] == '\0')
 		return true;
 	make_folder(daemon->control);
-	int lock_fd = lock_folder(daemon->control);
-	const char *failed = open_socket(daemon);
+	const char *failed = open_patiently(daemon);
 	int error = errno;
-	if (lock_fd != -1)
-		close(lock_fd);
 	if (failed == NULL)
 		return true;
-	bool taken = error == EADDRINUSE && strcmp(failed, "bind") == 0;
+	bool taken = is_taken(failed);
 	snprintf(why, why_size, "cannot %s the control socket \"%s\": %s",
 	    failed, daemon->control,
 	    taken ? "a daemon answers there, or it is not a socket"

@@ -51,6 +51,7 @@ cannot_listen(const struct opening *opening, const char *what, int error)
 	    &opening->service->listen_places[opening->index];
 	char text[ADDRESS_TEXT_MAX];
 
+	opening->set->n_in_use += error == EADDRINUSE;
 	if (what == NULL)
 		what = address_format(opening->address, text, sizeof(text));
 	errors_add(opening->errors, place->file, place->line,
@@ -232,6 +233,41 @@ listener_set_has(const struct listener_set *old,
 }
 
 static bool
+ask_for(struct resolved *names, const struct address *address)
+{
+	struct resolved_name *grown;
+
+	if (resolved_find(names, address) != NULL)
+		return true;
+	grown = reallocarray(names->names, names->n + 1, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	names->names = grown;
+	names->names[names->n++] = (struct resolved_name){
+		.address = *address,
+	};
+	return true;
+}
+
+bool
+listener_set_names(const struct config *config, const struct listener_set *old,
+    struct resolved *names)
+{
+	for (size_t s = 0; s < config->n_services; s++) {
+		const struct service_config *service = config->services[s];
+		for (size_t i = 0; i < service->listen.n; i++) {
+			const struct address *address =
+			    &service->listen.items[i];
+			if (address_needs_lookup(address) &&
+			    !listener_set_has(old, service, address) &&
+			    !ask_for(names, address))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool
 has_listener(const struct listener_set *set, const struct listener *listener)
 {
 	for (size_t i = 0; i < set->n; i++) {
@@ -296,7 +332,9 @@ listener_set_open(const struct config *config, const struct listener_set *old,
 	}
 	if (errors_none(errors))
 		return set;
+	bool in_use = set->n_in_use == errors->n && !errors->lost;
 	listener_set_free(set);
+	errno = in_use ? EADDRINUSE : 0;
 	return NULL;
 }
 

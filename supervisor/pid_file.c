@@ -20,6 +20,7 @@
 
 #include "common/log.h"
 #include "supervisor/pid_file.h"
+#include "supervisor/predecessor.h"
 
 static struct {
 	int fd;
@@ -80,6 +81,33 @@ tell_locked(const char *path)
 		    (int)other, path);
 }
 
+/* A child that a dead daemon had just forked has the lock for a moment. */
+static int
+open_locked(const char *path)
+{
+	const int flags =
+	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd;
+
+	while ((fd = flopen(path, flags, 0644)) == -1 && errno == EWOULDBLOCK) {
+		if (!predecessor_pause(read_pid(path))) {
+			errno = EWOULDBLOCK;
+			return -1;
+		}
+	}
+	return fd;
+}
+
+/* One that stopped as asked has taken it away. */
+static void
+look_for_predecessor(void)
+{
+	struct stat st;
+
+	if (fstat(file.fd, &st) == 0 && st.st_size > 0)
+		predecessor_found();
+}
+
 static bool
 write_pid(void)
 {
@@ -98,8 +126,7 @@ pid_file_take(const char *path)
 	make_folder(path);
 	if (!is_acceptable(path))
 		return false;
-	file.fd = flopen(path,
-	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	file.fd = open_locked(path);
 	if (file.fd == -1) {
 		if (errno == EWOULDBLOCK)
 			tell_locked(path);
@@ -109,6 +136,7 @@ pid_file_take(const char *path)
 		return false;
 	}
 	strlcpy(file.path, path, sizeof(file.path));
+	look_for_predecessor();
 	if (write_pid())
 		return true;
 	log_error("cannot write pid file \"%s\": %s", path, strerror(errno));

@@ -6,7 +6,7 @@
 
 /*
  * The pid file, held by a lock for the daemon's whole life. Its contents are
- * for others to read; nothing here ever acts on a pid from a file.
+ * for others to read; nothing here ever signals a pid from a file.
  */
 
 /* Takes PATH ("" does nothing) and writes our pid. False after logging why:

@@ -21,6 +21,7 @@
 #include "supervisor/loop.h"
 #include "supervisor/notify.h"
 #include "supervisor/plan.h"
+#include "supervisor/predecessor.h"
 #include "supervisor/reload.h"
 #include "supervisor/resolver.h"
 #include "supervisor/shutdown.h"
@@ -274,6 +275,28 @@ begin_starting(void)
 		commit();
 }
 
+static void begin_resolving(void);
+
+static void
+try_again(void *arg)
+{
+	(void)arg;
+	begin_resolving();
+}
+
+/* False when the addresses that are in use are somebody else's. */
+static bool
+wait_for_predecessor(void)
+{
+	int64_t delay_ms =
+	    reload.kind == KIND_START ? predecessor_wait_ms() : -1;
+
+	if (delay_ms == -1)
+		return false;
+	loop_timer_set(&reload.deadline, delay_ms, try_again, NULL);
+	return true;
+}
+
 static void
 open_listeners(const struct resolved *names)
 {
@@ -283,6 +306,10 @@ open_listeners(const struct resolved *names)
 	reload.listeners = listener_set_open(
 	    reload.next, supervisor.listeners, names, &errors);
 	if (reload.listeners == NULL) {
+		if (errno == EADDRINUSE && wait_for_predecessor()) {
+			errors_clear(&errors);
+			return;
+		}
 		fail(CONTROL_FAILED, EXIT_FAILURE, &errors,
 		    "not every listener could be opened");
 		return;
@@ -297,49 +324,13 @@ on_resolved(struct resolved *names)
 	resolved_clear(names);
 }
 
-static bool
-ask_for(struct resolved *names, const struct address *address)
-{
-	struct resolved_name *grown;
-
-	if (resolved_find(names, address) != NULL)
-		return true;
-	grown = reallocarray(names->names, names->n + 1, sizeof(*grown));
-	if (grown == NULL)
-		return false;
-	names->names = grown;
-	names->names[names->n++] = (struct resolved_name){
-		.address = *address,
-	};
-	return true;
-}
-
-/* The host names that are not known from open listeners. */
-static bool
-collect_names(struct resolved *names)
-{
-	for (size_t s = 0; s < reload.next->n_services; s++) {
-		const struct service_config *service = reload.next->services[s];
-		for (size_t i = 0; i < service->listen.n; i++) {
-			const struct address *address =
-			    &service->listen.items[i];
-			if (address_needs_lookup(address) &&
-			    !listener_set_has(
-				supervisor.listeners, service, address) &&
-			    !ask_for(names, address))
-				return false;
-		}
-	}
-	return true;
-}
-
 static void
 begin_resolving(void)
 {
 	struct resolved names = { 0 };
 
 	reload.step = STEP_RESOLVING;
-	if (!collect_names(&names)) {
+	if (!listener_set_names(reload.next, supervisor.listeners, &names)) {
 		resolved_clear(&names);
 		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
 		return;

@@ -39,19 +39,38 @@ bind_with_mode(int fd, const char *path, mode_t mode)
 	return rc;
 }
 
-static bool
-is_refused(const char *path, int type)
+static void
+close_keeping_errno(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+/* -1 with errno, without waiting. */
+static int
+connect_to(const char *path, int type)
 {
 	struct sockaddr_un address;
 	socklen_t length = fill_address(&address, path);
 	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	if (fd == -1 || connect(fd, (struct sockaddr *)&address, length) == 0)
+		return fd;
+	close_keeping_errno(fd);
+	return -1;
+}
+
+static bool
+is_refused(const char *path, int type)
+{
+	int fd = connect_to(path, type);
+
 	if (fd == -1)
-		return false;
-	int rc = connect(fd, (struct sockaddr *)&address, length);
-	bool refused = rc == -1 && errno == ECONNREFUSED;
+		return errno == ECONNREFUSED;
 	close(fd);
-	return refused;
+	return false;
 }
 
 /* Stale means: a socket, and connecting to it is refused. Keeps errno, which
@@ -125,15 +144,6 @@ set_mode(int file_fd, mode_t mode)
 	return chmod(path, mode);
 }
 
-static void
-close_keeping_errno(int fd)
-{
-	int saved = errno;
-
-	close(fd);
-	errno = saved;
-}
-
 static int
 open_file(const char *path, struct stat *st)
 {
@@ -180,6 +190,7 @@ socket_file_bind(struct socket_file *file, int fd, const char *path,
 	    is_stale(path, socket_type(fd))) {
 		if (unlink(path) == -1)
 			return -1;
+		file->replaced = true;
 		rc = bind_with_mode(fd, path, access->mode);
 	}
 	if (rc == -1)
@@ -193,6 +204,24 @@ socket_file_bind(struct socket_file *file, int fd, const char *path,
 		unlink(path); /* bind(2) has made it, whatever failed since */
 	errno = saved;
 	return -1;
+}
+
+pid_t
+socket_file_listener(const char *path)
+{
+	struct ucred peer = { 0 };
+	socklen_t length = sizeof(peer);
+	int saved = errno;
+	int fd = connect_to(path, SOCK_STREAM);
+
+	if (fd != -1) {
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) ==
+		    -1)
+			peer.pid = 0;
+		close(fd);
+	}
+	errno = saved;
+	return peer.pid;
 }
 
 static bool

@@ -20,6 +20,7 @@ struct socket_file {
 	dev_t device;
 	ino_t inode;
 	bool ours;
+	bool replaced; /* a stale one was there */
 };
 
 /* Who may use it. Names may be "" (unchanged). */
@@ -37,6 +38,10 @@ struct socket_access {
  */
 int socket_file_bind(struct socket_file *file, int fd, const char *path,
     const struct socket_access *access);
+
+/* The pid of the process that has begun to listen on the stream socket at PATH;
+ * 0 when nobody listens, or it cannot be told. Keeps errno. */
+pid_t socket_file_listener(const char *path);
 
 /* Gives the file other rights. Returns -1 with errno: ENOENT when it is not
  * there any more, or another is in its place. */

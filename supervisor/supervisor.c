@@ -19,6 +19,7 @@
 #include "supervisor/loop.h"
 #include "supervisor/maintenance.h"
 #include "supervisor/notify.h"
+#include "supervisor/predecessor.h"
 #include "supervisor/reload.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/signals.h"
@@ -158,6 +159,10 @@ set_up(struct config *config)
 		log_error("cannot start the event loop: %s", strerror(errno));
 		return false;
 	}
+	/* Then nothing on disk would tell of one. */
+	if (config->daemon.control[0] == '\0' &&
+	    config->daemon.pid_file[0] == '\0')
+		predecessor_found();
 	/* The log last: reasons not to start are told on standard error. */
 	if (!control_open(&config->daemon, why, sizeof(why))) {
 		log_error("%s", why);

@@ -103,10 +103,6 @@ stops_in() {
 	wait_until 10 is_traced "$SERVER"
 }
 
-is_stopped() {
-	grep -q '^State:[[:space:]]*[Tt]' "/proc/$1/status"
-}
-
 # changed_while_read CALL N COMMAND...: which changes the file while the
 # supervisor is there, on its way through it. That reload is refused, the next
 # one is not.

@@ -18,7 +18,7 @@ teardown() {
 # --- verbs -------------------------------------------------------------------
 
 # Put before a start: its workers stop before they are ready.
-STOPPED_WORKERS=(strace -D -f -qq -o /dev/null -e inject=close_range:signal=STOP)
+STOPPED_WORKERS=(strace -D -f -qq -o /dev/null -e inject=close_range:signal=STOP:when=1)
 
 # Of each kind what a daemon can leave behind, and its workers in WORKERS.
 start_echo_server() {
@@ -234,6 +234,120 @@ starts_over_leftovers() {
 @test "fault 97: and over those of all its processes dead in one instant" {
 	leave_leftovers all
 	starts_over_leftovers
+}
+
+# The supervisor is killed, and its workers are too busy to notice.
+leave_busy_workers() {
+	PORT=$(free_port)
+	start_echo_server
+	kill -STOP "${WORKERS[@]}"
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+}
+
+let_workers_go() {
+	wait_until 5 have_gone_on_and_left
+}
+
+# All of them go on: each may have what another waits to see closed.
+have_gone_on_and_left() {
+	local pid
+	kill -CONT "${WORKERS[@]}" || :
+	for pid in "${WORKERS[@]}"; do
+		is_gone "$pid" || return 1
+	done
+}
+
+# refuses_to_start MS: because of the addresses, within that time.
+refuses_to_start() {
+	local began status=0
+	began=$(now_ms)
+	launch_server
+	wait_gone "$SERVER" 20
+	assert [ $(($(now_ms) - began)) -lt "$1" ]
+	wait "$SERVER" || status=$?
+	assert_equal "$status" 1
+	SERVER=
+	log_has 'cannot listen on "tcp://127.0.0.1:.*already in use$'
+}
+
+@test "fault 97: it waits for workers that have not noticed yet" {
+	leave_busy_workers
+	launch_server
+	wait_until 5 log_has 'still hold addresses'
+	run -1 ctl health
+	assert_output --partial starting
+	let_workers_go
+	wait_until 5 ctl health
+	assert_equal "$(tcp "$PORT" <<<hello)" hello
+	mapfile -t WORKERS < <(worker_pids)
+	kill -TERM "$SERVER"
+	assert_stops_within 5
+}
+
+@test "fault 97: not for ever" {
+	LOG_ERRORS='address already in use|start failed'
+	leave_busy_workers
+	refuses_to_start 10000
+	log_has 'still hold addresses'
+	let_workers_go
+}
+
+@test "fault 97: not when nothing tells of a crash" {
+	LOG_ERRORS='address already in use|start failed'
+	leave_busy_workers
+	rm "$PID_FILE" "$SOCKET"
+	refuses_to_start 4000
+	run ! log_has 'still hold addresses'
+	let_workers_go
+}
+
+@test "fault 97: TERM ends it while it waits" {
+	leave_busy_workers
+	launch_server
+	wait_until 5 log_has 'still hold addresses'
+	kill -TERM "$SERVER"
+	wait_gone "$SERVER" 3
+	wait "$SERVER"
+	SERVER=
+	assert_not_exist "$SOCKET"
+	assert_not_exist "$PID_FILE"
+	let_workers_go
+}
+
+# A supervisor is killed whose workers, just forked, have all that it has.
+# waits_for_newborns ["lines for [preforkd]"]
+waits_for_newborns() {
+	local pid
+	PORT=$(free_port)
+	write_config "${1-}" <<-END
+		[service echo]
+		handler = echo
+		listen = tcp://127.0.0.1:$PORT
+	END
+	without_leak_check
+	launch_server "${STOPPED_WORKERS[@]}"
+	wait_until 10 log_has 'worker default/2 .*started'
+	mapfile -t WORKERS < <(descendants "$SERVER")
+	for pid in "${WORKERS[@]}"; do
+		wait_until 10 is_stopped "$pid"
+	done
+	kill -KILL "$SERVER"
+	wait "$SERVER" || :
+	launch_server
+	wait_until 5 log_has 'still holds its lock or control socket'
+	let_workers_go
+	wait_until 10 ctl health
+	assert_equal "$(tcp "$PORT" <<<hello)" hello
+	stop_server
+}
+
+@test "fault 97: it waits for workers that hold its pid file" {
+	waits_for_newborns "pid_file = $PID_FILE"
+}
+
+@test "fault 97: it waits for workers that hold its control socket" {
+	waits_for_newborns
 }
 
 @test "fault 97: and over files that the disk has cut or filled with zeros" {

@@ -311,6 +311,10 @@ is_traced() {
 	! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
 }
 
+is_stopped() {
+	grep -q '^State:[[:space:]]*[Tt]' "/proc/$1/status"
+}
+
 is_not_traced() {
 	run ! is_traced "$1"
 }
