@@ -14,6 +14,7 @@
 #include "common/config_check.h"
 #include "common/config_raw.h"
 #include "common/config_value.h"
+#include "common/tls_server.h"
 
 /* The folder is made absolute; the file itself may be a link, as container
  * platforms lay configurations out. */
@@ -153,6 +154,7 @@ service_free(struct service_config *service)
 			config_value_clear(setting, &value->command);
 	}
 	free(service->values);
+	tls_server_free(service->tls);
 	free(service->listen_places);
 	free(service->name);
 	free(service);

@@ -18,6 +18,12 @@
  * afterwards, shared by counting. Supervisor and workers read it.
  */
 
+/* Where one value was written, for messages after reading. */
+struct config_place {
+	const char *file; /* owned by the config; NULL = default */
+	int line;
+};
+
 struct address_list {
 	struct address *items;
 	size_t n;
@@ -38,15 +44,15 @@ struct network_list {
 	size_t n;
 };
 
-struct command_line {
-	char **argv; /* NULL-terminated */
+struct path_list {
+	char **items; /* absolute */
+	struct config_place *places;
 	size_t n;
 };
 
-/* Where one value was written, for messages after reading. */
-struct config_place {
-	const char *file; /* owned by the config; NULL = default */
-	int line;
+struct command_line {
+	char **argv; /* NULL-terminated */
+	size_t n;
 };
 
 struct daemon_config {
@@ -105,7 +111,16 @@ struct service_config {
 	int64_t max_connections;    /* of the service, all workers; 0 = none */
 	bool nodelay;
 	bool keepalive;
-	struct network_list allow; /* none = everybody */
+	struct network_list allow;		   /* none = everybody */
+	struct path_list tls_certificate, tls_key; /* as many of either */
+	int tls_min_version;			   /* enum tls_min_version */
+	char *tls_ciphers, *tls_ciphersuites, *tls_groups, *tls_alpn;
+	char *tls_client_ca;   /* "" = none */
+	int tls_client_verify; /* enum tls_verify */
+	bool tls_session_tickets;
+	int64_t tls_ticket_lifetime_ms;
+	int64_t handshake_timeout_ms;
+	struct tls_server *tls; /* made of these; NULL = speaks none */
 	bool udp_amplify;
 	int udp_reserved_ports; /* enum udp_reserved */
 	int64_t socket_mode;
@@ -114,6 +129,12 @@ struct service_config {
 	size_t n_values;
 };
 
+enum tls_min_version { TLS_MIN_1_2 = 0, TLS_MIN_1_3 };
+enum tls_verify {
+	TLS_VERIFY_OFF = 0,
+	TLS_VERIFY_OPTIONAL,
+	TLS_VERIFY_REQUIRED
+};
 enum udp_reserved { UDP_RESERVED_REFUSE = 0, UDP_RESERVED_ANSWER };
 
 struct config {
@@ -146,7 +167,8 @@ struct handler_catalog {
  * against the others: names that resolve to nothing, addresses used twice,
  * users and groups that do not exist (getpwnam(3), local), a handler that
  * does not answer datagrams on a datagram listener, `user` without being root.
- * Host names are not looked up. Returns the new configuration with one
+ * Certificates and keys are read, and what a service speaks TLS with is made of
+ * them. Host names are not looked up. Returns the new configuration with one
  * reference, or NULL with at least one message in ERRORS. Opens no socket,
  * changes nothing. CATALOG must outlive the configuration.
  */

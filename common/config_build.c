@@ -159,6 +159,19 @@ parse_listen(const struct building *building, struct service_config *service,
 	}
 }
 
+/* May be repeated, too. */
+static void
+parse_paths(const struct building *building, const struct setting *setting,
+    struct raw_value *value, struct path_list *list)
+{
+	for (; value != NULL; value = config_raw_next(value)) {
+		size_t before = list->n;
+		if (parse_value(building, setting, value, list) &&
+		    list->n > before)
+			list->places[before] = value->place;
+	}
+}
+
 static void
 set_one(const struct building *building, struct raw_section *section,
     const struct setting *setting, void *object)
@@ -169,6 +182,8 @@ set_one(const struct building *building, struct raw_section *section,
 
 	if (value != NULL && setting->type == SETTING_ADDRESS)
 		parse_listen(building, object, setting, value);
+	else if (value != NULL && setting->type == SETTING_PATHS)
+		parse_paths(building, setting, value, field);
 	else if (value != NULL) {
 		complain_of_repetition(building, value);
 		if (!parse_value(building, setting, value, field) &&

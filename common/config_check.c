@@ -12,6 +12,7 @@
 #include "common/config_check.h"
 #include "common/config_raw.h"
 #include "common/nearest.h"
+#include "common/tls_server.h"
 
 #define POOL_ADDRESSES_MAX 512 /* "*" counts twice; see worker/worker.h */
 
@@ -60,9 +61,6 @@ check_transport(const struct checking *checking,
 	bool datagram = address_socket_type(address) == SOCK_DGRAM;
 	char text[ADDRESS_TEXT_MAX];
 
-	if (address->tls)
-		errors_add(checking->errors, place->file, place->line,
-		    "this preforkd has no TLS");
 	if (address->kind == ADDRESS_FD ||
 	    (datagram ? handler->datagram : handler->stream))
 		return;
@@ -244,6 +242,33 @@ check_accounts(const struct checking *checking)
 	}
 }
 
+static bool
+speaks_tls(const struct service_config *service)
+{
+	for (size_t i = 0; i < service->listen.n; i++) {
+		if (service->listen.items[i].tls)
+			return true;
+	}
+	return false;
+}
+
+/* Makes what it speaks TLS with. */
+static void
+check_tls(const struct checking *checking, struct service_config *service)
+{
+	const struct path_list *files = &service->tls_certificate;
+
+	if (speaks_tls(service))
+		service->tls = tls_server_new(checking->config, service,
+		    checking->errors, &checking->config->extra->warnings);
+	else if (files->n > 0)
+		errors_add(checking->errors, files->places[0].file,
+		    files->places[0].line,
+		    "[service %s] has a \"tls_certificate\" and speaks no TLS; "
+		    "it would with an address such as tls://*:443",
+		    service->name);
+}
+
 /* A heading that was wrong may have been meant as one. */
 static void
 check_there_is_one(const struct checking *checking)
@@ -287,6 +312,7 @@ config_check(struct config *config, const struct handler_catalog *catalog,
 		check_pool_of(&checking, config->services[i]);
 		check_handler(&checking, config->services[i]);
 		check_addresses(&checking, config->services[i]);
+		check_tls(&checking, config->services[i]);
 	}
 	for (size_t i = 0; i < config->n_pools; i++)
 		check_number_of_addresses(&checking, config->pools[i]);

@@ -8,6 +8,7 @@
 
 #include "common/config.h"
 #include "common/config_value.h"
+#include "common/tls_server.h"
 
 static char *
 text_of(const struct setting *setting, const void *object)
@@ -37,12 +38,25 @@ print_addresses(
 }
 
 static void
+print_paths(const char *name, const struct path_list *paths, FILE *out)
+{
+	for (size_t i = 0; i < paths->n; i++)
+		print_value(name, paths->items[i], out);
+	if (paths->n == 0)
+		print_value(name, "none", out);
+}
+
+static void
 print_setting(const struct setting *setting, const void *object, FILE *out)
 {
+	const void *field = (const char *)object + setting->offset;
+
 	if (setting->type == SETTING_ADDRESS) {
-		print_addresses(setting->name,
-		    (const void *)((const char *)object + setting->offset),
-		    out);
+		print_addresses(setting->name, field, out);
+		return;
+	}
+	if (setting->type == SETTING_PATHS) {
+		print_paths(setting->name, field, out);
 		return;
 	}
 	char *text = text_of(setting, object);
@@ -126,6 +140,20 @@ compare_objects(struct config_changes *changes, enum setting_section kind,
 	return true;
 }
 
+/* A file may have other contents under the same name. */
+static bool
+compare_certificates(struct config_changes *changes,
+    const struct service_config *before, const struct service_config *after)
+{
+	if (before->tls == NULL || after->tls == NULL ||
+	    tls_server_equal(before->tls, after->tls))
+		return true;
+	char *was = strdup(tls_server_fingerprint(before->tls));
+	char *is = strdup(tls_server_fingerprint(after->tls));
+	return compare_texts(changes, SECTION_SERVICE, after->name,
+	    settings_find(SECTION_SERVICE, "tls_certificate"), was, is);
+}
+
 /* A whole section came or went. */
 static bool
 add_section(struct config_changes *changes, enum setting_section section,
@@ -197,6 +225,7 @@ compare_services(struct config_changes *changes, const struct config *before,
 				return false;
 		} else if (!compare_objects(
 			       changes, SECTION_SERVICE, is->name, was, is) ||
+		    !compare_certificates(changes, was, is) ||
 		    !compare_handler_values(changes, was, is))
 			return false;
 	}

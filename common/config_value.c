@@ -146,6 +146,36 @@ parse_path(const struct setting *setting, const char *text, const char *base,
 	return set_text(field, path, why, why_size);
 }
 
+/* One more; "none" is none. */
+static bool
+add_path(const struct setting *setting, const char *text, const char *base,
+    struct path_list *list, char *why, size_t why_size)
+{
+	char *path = NULL;
+
+	if (!parse_path(setting, text, base, &path, why, why_size))
+		return false;
+	if (*path == '\0') {
+		free(path);
+		return true;
+	}
+	char **items = reallocarray(list->items, list->n + 1, sizeof(*items));
+	if (items != NULL)
+		list->items = items;
+	struct config_place *places =
+	    reallocarray(list->places, list->n + 1, sizeof(*places));
+	if (places != NULL)
+		list->places = places;
+	if (items == NULL || places == NULL) {
+		free(path);
+		snprintf(why, why_size, "does not fit into memory");
+		return false;
+	}
+	places[list->n] = (struct config_place){ 0 };
+	items[list->n++] = path;
+	return true;
+}
+
 static bool
 parse_name(const char *text, char **field, char *why, size_t why_size)
 {
@@ -258,6 +288,8 @@ config_value_parse(const struct setting *setting, const char *text,
 		return parse_account(setting, text, field, why, why_size);
 	case SETTING_PATH:
 		return parse_path(setting, text, base, field, why, why_size);
+	case SETTING_PATHS:
+		return add_path(setting, text, base, field, why, why_size);
 	case SETTING_ADDRESS:
 		return parse_addresses(field, text, base, why, why_size);
 	case SETTING_NETWORKS:
@@ -317,6 +349,21 @@ format_addresses(const struct address_list *list)
 	return take_string(&buffer);
 }
 
+/* For people; the file has one a line. */
+static char *
+format_paths(const struct path_list *list)
+{
+	struct buffer buffer;
+
+	buffer_init(&buffer, LIST_MAX);
+	for (size_t i = 0; i < list->n; i++)
+		buffer_printf(
+		    &buffer, "%s%s", i > 0 ? ", " : "", list->items[i]);
+	if (list->n == 0)
+		buffer_text(&buffer, "none");
+	return take_string(&buffer);
+}
+
 static char *
 format_networks(const struct network_list *list)
 {
@@ -373,6 +420,8 @@ config_value_format(const struct setting *setting, const void *field)
 	case SETTING_USER:
 	case SETTING_GROUP:
 		return strdup(*(char *const *)field);
+	case SETTING_PATHS:
+		return format_paths(field);
 	case SETTING_ADDRESS:
 		return format_addresses(field);
 	case SETTING_NETWORKS:
@@ -387,6 +436,7 @@ void
 config_value_clear(const struct setting *setting, void *field)
 {
 	struct address_list *addresses;
+	struct path_list *paths;
 
 	switch (setting->type) {
 	case SETTING_STRING:
@@ -396,6 +446,14 @@ config_value_clear(const struct setting *setting, void *field)
 	case SETTING_PATH:
 		free(*(char **)field);
 		*(char **)field = NULL;
+		break;
+	case SETTING_PATHS:
+		paths = field;
+		for (size_t i = 0; i < paths->n; i++)
+			free(paths->items[i]);
+		free(paths->items);
+		free(paths->places);
+		*paths = (struct path_list){ 0 };
 		break;
 	case SETTING_ADDRESS:
 		addresses = field;

@@ -24,12 +24,36 @@
 	X(closed_session, "closed_total", "cause", "session_timeout", "")      \
 	X(closed_drain, "closed_total", "cause", "drain_timeout", "")          \
 	X(closed_operator, "closed_total", "cause", "operator", "")            \
+	X(closed_tls, "closed_total", "cause", "tls_handshake", "")            \
+	X(closed_truncated, "closed_total", "cause", "truncated", "")          \
 	X(closed_lost, "closed_total", "cause", "worker_died", "")             \
 	X(refused_acl, "refused_total", "reason", "acl",                       \
 	    "Connections refused right after accept, by reason.")              \
 	X(refused_memory, "refused_total", "reason", "memory", "")             \
 	X(limit_reached, "limit_reached_total", "", "",                        \
 	    "Times a worker stopped accepting because of max_connections.")    \
+	X(tls_handshakes, "tls_handshakes_total", "", "",                      \
+	    "TLS handshakes that succeeded.")                                  \
+	X(tls_resumed, "tls_resumed_total", "", "",                            \
+	    "TLS handshakes among them that a session ticket shortened.")      \
+	X(tls_kernel, "tls_kernel_total", "", "",                              \
+	    "TLS connections that the kernel encrypts (kTLS).")                \
+	X(tls_failed_timeout, "tls_handshakes_failed_total", "reason",         \
+	    "timeout", "TLS handshakes that failed, by reason.")               \
+	X(tls_failed_closed, "tls_handshakes_failed_total", "reason",          \
+	    "closed", "")                                                      \
+	X(tls_failed_protocol, "tls_handshakes_failed_total", "reason",        \
+	    "protocol", "")                                                    \
+	X(tls_failed_http, "tls_handshakes_failed_total", "reason", "http",    \
+	    "")                                                                \
+	X(tls_failed_mismatch, "tls_handshakes_failed_total", "reason",        \
+	    "mismatch", "")                                                    \
+	X(tls_failed_certificate, "tls_handshakes_failed_total", "reason",     \
+	    "certificate", "")                                                 \
+	X(tls_failed_alert, "tls_handshakes_failed_total", "reason", "alert",  \
+	    "")                                                                \
+	X(tls_truncated, "tls_truncated_total", "", "",                        \
+	    "TLS connections whose peer ended them without close_notify.")     \
 	X(bytes_in, "received_bytes_total", "", "",                            \
 	    "Bytes received from peers.")                                      \
 	X(bytes_out, "sent_bytes_total", "", "", "Bytes sent to peers.")       \

@@ -21,6 +21,9 @@ static const char *const access_log_words[] = { "none", "log", NULL };
 static const char *const level_words[] = { "debug", "info", "warn", "error",
 	NULL };
 static const char *const sandbox_words[] = { "off", "on", "log", NULL };
+static const char *const tls_version_words[] = { "1.2", "1.3", NULL };
+static const char *const tls_verify_words[] = { "off", "optional", "required",
+	NULL };
 static const char *const reserved_words[] = { "refuse", "answer", NULL };
 
 /* Rows of [preforkd], [pool] and [service]: name, type, default, range, words,
@@ -126,6 +129,44 @@ const struct setting settings_table[] = {
 	    keepalive, "SO_KEEPALIVE on connections"),
 	IN_SERVICE("allow", SETTING_NETWORKS, "", 0, 0, NULL, WORKERS, allow,
 	    "networks that are served; empty: everybody"),
+	IN_SERVICE("tls_certificate", SETTING_PATHS, "none", 0, 0, none_word,
+	    WORKERS, tls_certificate,
+	    "file with a certificate, behind it those of its issuers; "
+	    "repeatable, the first is for clients that name no server"),
+	IN_SERVICE("tls_key", SETTING_PATHS, "none", 0, 0, none_word, WORKERS,
+	    tls_key, "file with the key of the certificate; repeatable, "
+	    "in the order of the certificates"),
+	IN_SERVICE("tls_min_version", SETTING_ENUM, "1.2", 0, 0,
+	    tls_version_words, WORKERS, tls_min_version,
+	    "oldest version of TLS that is spoken"),
+	IN_SERVICE("tls_ciphers", SETTING_STRING,
+	    "ECDHE+AESGCM:ECDHE+CHACHA20", 0, 0, NULL, WORKERS, tls_ciphers,
+	    "ciphers of TLS 1.2, best first, as ciphers(1) writes them"),
+	IN_SERVICE("tls_ciphersuites", SETTING_STRING,
+	    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+	    "TLS_CHACHA20_POLY1305_SHA256", 0, 0, NULL, WORKERS,
+	    tls_ciphersuites, "ciphers of TLS 1.3, best first"),
+	IN_SERVICE("tls_groups", SETTING_STRING, "X25519:P-256:P-384", 0, 0,
+	    NULL, WORKERS, tls_groups,
+	    "groups for the exchange of keys, best first"),
+	IN_SERVICE("tls_alpn", SETTING_STRING, "", 0, 0, NULL, WORKERS,
+	    tls_alpn, "protocols offered by ALPN, best first, with commas; "
+	    "empty: what a client asks for is not looked at"),
+	IN_SERVICE("tls_client_ca", SETTING_PATH, "none", 0, 0, none_word,
+	    WORKERS, tls_client_ca,
+	    "file with the issuers whose client certificates are believed"),
+	IN_SERVICE("tls_client_verify", SETTING_ENUM, "off", 0, 0,
+	    tls_verify_words, WORKERS, tls_client_verify,
+	    "whether clients are asked for a certificate, and must have one"),
+	IN_SERVICE("tls_session_tickets", SETTING_BOOLEAN, "yes", 0, 0, NULL,
+	    WORKERS, tls_session_tickets,
+	    "whether clients get a ticket that shortens the next handshake"),
+	IN_SERVICE("tls_ticket_lifetime", SETTING_DURATION, "1h", 1000,
+	    7 * DAY_MS, NULL, WORKERS, tls_ticket_lifetime_ms,
+	    "time that a ticket is good for, and one key encrypts tickets"),
+	IN_SERVICE("handshake_timeout", SETTING_DURATION, "10s", 100, DAY_MS,
+	    NULL, WORKERS, handshake_timeout_ms,
+	    "time that a client has for the whole of its TLS handshake"),
 	IN_SERVICE("udp_amplify", SETTING_BOOLEAN, "no", 0, 0, NULL, WORKERS,
 	    udp_amplify, "whether answers may be longer than their question"),
 	IN_SERVICE("udp_reserved_ports", SETTING_ENUM, "refuse", 0, 0,
@@ -192,10 +233,13 @@ settings_type_help(enum setting_type type)
 		[SETTING_GROUP] = "the name of a group",
 		[SETTING_PATH] = "a path; a relative one is taken from the "
 				 "folder of the file that has it",
+		[SETTING_PATHS] = "paths, one a line; a relative one is taken "
+				  "from the folder of the file that has it",
 		[SETTING_ADDRESS] = "addresses such as tcp://*:80, "
-				    "udp://[::1]:53, unix:/run/x.sock, "
-				    "unix:@name, unixgram:/run/y.sock or "
-				    "fd://name",
+				    "tls://*:443, udp://[::1]:53, "
+				    "unix:/run/x.sock, unix:@name, "
+				    "unixgram:/run/y.sock or fd://name; "
+				    "tls+unix: and tls+fd:// with TLS",
 		[SETTING_NETWORKS] = "networks such as 10.0.0.0/8, ::1/128",
 		[SETTING_COMMAND] = "a command line, words as in a shell",
 	};
@@ -282,6 +326,7 @@ settings_range(const struct setting *setting, char *buf, size_t size)
 		join_words(setting->words, NULL, buf, size);
 		break;
 	case SETTING_PATH:
+	case SETTING_PATHS:
 		if (setting->words != NULL)
 			join_words(setting->words, "a path", buf, size);
 		break;

@@ -24,6 +24,7 @@ enum setting_type {
 	SETTING_USER,		/* char *, must exist; "" = not set */
 	SETTING_GROUP,		/* char *, must exist; "" = not set */
 	SETTING_PATH,	  /* char *, absolute after reading; "" = not set */
+	SETTING_PATHS,	  /* struct path_list, repeatable, one a line */
 	SETTING_ADDRESS,  /* struct address_list, repeatable */
 	SETTING_NETWORKS, /* struct network_list, CIDR list */
 	SETTING_COMMAND,  /* struct command_line, words as a shell splits */

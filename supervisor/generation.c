@@ -55,6 +55,7 @@ add_listener(
 		.fd = listener->fd,
 		.type = listener->type,
 		.family = listener->family,
+		.tls = listener->address.tls,
 		.service = service,
 		.text = listener->text,
 	};
@@ -308,7 +309,7 @@ static bool
 is_kept(const struct listener *listener, const struct listener_set *kept)
 {
 	for (size_t i = 0; kept != NULL && i < kept->n; i++) {
-		if (kept->items[i].listener == listener)
+		if (listener_same(kept->items[i].listener, listener))
 			return true;
 	}
 	return false;

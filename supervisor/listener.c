@@ -33,10 +33,21 @@ listener_unref(struct listener *listener)
 {
 	if (--listener->references > 0)
 		return;
+	if (listener->origin != NULL) {
+		listener_unref(listener->origin);
+		free(listener);
+		return;
+	}
 	socket_file_remove(&listener->file);
 	if (!listener->activated)
 		close(listener->fd);
 	free(listener);
+}
+
+bool
+listener_same(const struct listener *a, const struct listener *b)
+{
+	return a->fd == b->fd;
 }
 
 /* tcp://127.0.0.1:41234: the scheme as configured, the rest as bound. False
@@ -57,10 +68,14 @@ describe(struct listener *listener)
 	endpoint_format(
 	    (struct sockaddr *)&bound, length, where, sizeof(where));
 	bool stream = listener->type == SOCK_STREAM;
-	const char *scheme = stream ? "tcp://" : "udp://";
+	struct address spoken = {
+		.kind = stream ? ADDRESS_TCP : ADDRESS_UDP,
+		.tls = stream && listener->address.tls,
+	};
 	if (listener->family == AF_UNIX)
-		scheme = stream ? "unix:" : "unixgram:";
-	strlcpy(listener->text, scheme, sizeof(listener->text));
+		spoken.kind = stream ? ADDRESS_UNIX : ADDRESS_UNIXGRAM;
+	strlcpy(
+	    listener->text, address_scheme(&spoken), sizeof(listener->text));
 	strlcat(listener->text, where, sizeof(listener->text));
 	return true;
 }
@@ -188,12 +203,40 @@ listener_take(const struct address *address, int fd, const char **why)
 		return NULL;
 	}
 	listener->activated = true;
+	if (address->tls && listener->type != SOCK_STREAM) {
+		*why = "it is no stream, which TLS needs";
+		listener_unref(listener);
+		return NULL;
+	}
 	if (!describe(listener)) {
 		*why = "its address cannot be told";
 		listener_unref(listener);
 		return NULL;
 	}
 	return listener;
+}
+
+struct listener *
+listener_as(struct listener *listener, const struct address *address)
+{
+	struct listener *origin =
+	    listener->origin != NULL ? listener->origin : listener;
+
+	if (listener->address.tls == address->tls)
+		return listener_ref(listener);
+	if (origin->address.tls == address->tls)
+		return listener_ref(origin);
+	struct listener *view = listener_new(address, origin->fd, origin->type);
+	if (view == NULL)
+		return NULL;
+	if (!describe(view)) {
+		free(view);
+		return NULL;
+	}
+	view->backlog = origin->backlog;
+	view->activated = origin->activated;
+	view->origin = listener_ref(origin);
+	return view;
 }
 
 static void
@@ -214,6 +257,10 @@ adjust_file(struct listener *listener, const struct service_config *service)
 void
 listener_adjust(struct listener *listener, const struct service_config *service)
 {
+	if (listener->origin != NULL) {
+		listener_adjust(listener->origin, service);
+		return;
+	}
 	adjust_file(listener, service);
 	if (listener->type != SOCK_STREAM || listener->activated ||
 	    listener->backlog == service->backlog)

@@ -26,6 +26,7 @@ struct listener {
 	uint16_t port;	/* network byte order; AF_UNIX: 0 */
 	bool activated; /* passed by the service manager, not ours to close */
 	struct socket_file file; /* unix: paths */
+	struct listener *origin; /* whose socket this is; NULL: its own */
 };
 
 /*
@@ -41,6 +42,17 @@ struct listener *listener_open(const struct address *address,
 /* Takes a socket that the service manager passed; NULL with a phrase in WHY. */
 struct listener *
 listener_take(const struct address *address, int fd, const char **why);
+
+/*
+ * The socket of LISTENER as ADDRESS calls it, which differs in nothing but
+ * whether TLS is spoken: LISTENER itself, or another view of the same socket.
+ * One more reference in either case; NULL when memory ran out.
+ */
+struct listener *
+listener_as(struct listener *listener, const struct address *address);
+
+/* Whether both are views of one socket. */
+bool listener_same(const struct listener *a, const struct listener *b);
 
 /* Takes up what may change while it is open: backlog, and mode and owner of
  * its file. Failures are logged. */

@@ -271,7 +271,7 @@ static bool
 has_listener(const struct listener_set *set, const struct listener *listener)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		if (set->items[i].listener == listener)
+		if (listener_same(set->items[i].listener, listener))
 			return true;
 	}
 	return false;
@@ -295,7 +295,12 @@ take_over(const struct opening *opening, const struct listener_set *old)
 			break;
 		any = true;
 		from = use->address;
-		add_opened(opening, listener_ref(use->listener));
+		struct listener *view =
+		    listener_as(use->listener, opening->address);
+		if (view != NULL)
+			add_opened(opening, view);
+		else
+			cannot_listen(opening, NULL, ENOMEM);
 	}
 	return any;
 }

@@ -313,7 +313,7 @@ static const char *
 state_name(uint64_t state)
 {
 	static const char *const names[] = { "open", "half-closed", "blocked",
-		"closing" };
+		"closing", "handshake" };
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
 }

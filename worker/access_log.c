@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One line for each connection that has ended: when, service, worker, peer,
- * listener, cause, bytes in and out, milliseconds. To the descriptor that the
- * supervisor opened, or into the log. Names of unix peers come escaped.
+ * listener, cause, bytes in and out, milliseconds, and what TLS spoke. To the
+ * descriptor that the supervisor opened, or into the log. Names of unix peers
+ * come escaped.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "common/clock.h"
 #include "worker/access_log.h"
 #include "worker/connection.h"
+#include "worker/tls.h"
 
 #define LINE_MAX_BYTES 1024
 
@@ -18,13 +20,14 @@ static int
 format(char *line, size_t size, const struct pf_connection *c,
     int64_t length_ms, const char *prefix)
 {
-	char peer[ADDRESS_TEXT_MAX];
+	char peer[ADDRESS_TEXT_MAX], tls[128];
 
-	return snprintf(line, size, "%s%s %s %s %s %s %llu %llu %lld", prefix,
+	return snprintf(line, size, "%s%s %s %s %s %s %llu %llu %lld%s", prefix,
 	    connection_service(c)->config->name, connection_worker(c)->name,
 	    peer_format(&c->peer, peer, sizeof(peer)), c->listener->given->text,
 	    connection_cause(c->cause), (unsigned long long)c->bytes_in,
-	    (unsigned long long)c->bytes_out, (long long)length_ms);
+	    (unsigned long long)c->bytes_out, (long long)length_ms,
+	    tls_describe(c, tls, sizeof(tls)));
 }
 
 /* False when it was not taken. */

@@ -20,6 +20,7 @@
 #include "worker/service.h"
 #include "worker/stream.h"
 #include "worker/title.h"
+#include "worker/tls.h"
 
 #define LINGER_MS 2000 /* for a peer to read our last words */
 
@@ -56,9 +57,18 @@ static void
 lingering_expired(struct timer *timer, void *arg)
 {
 	(void)arg;
-	connection_kill((struct pf_connection *)((char *)timer -
-			    offsetof(struct pf_connection, idle)),
-	    CLOSE_DONE);
+	struct pf_connection *c = (struct pf_connection *)((char *)timer -
+	    offsetof(struct pf_connection, idle));
+
+	connection_kill(c, c->end_cause);
+}
+
+static void
+handshake_expired(struct timer *timer, void *arg)
+{
+	(void)arg;
+	tls_expired((struct pf_connection *)((char *)timer -
+	    offsetof(struct pf_connection, idle)));
 }
 
 bool
@@ -68,6 +78,7 @@ connection_init(struct worker *worker)
 
 	LIST_INIT(&all->all);
 	STAILQ_INIT(&all->touched);
+	tls_init(worker);
 	all->next_id = 1;
 	timers_add_list(&worker->timers, &all->lingering, LINGER_MS,
 	    lingering_expired, NULL);
@@ -91,6 +102,8 @@ connection_init_timeouts(struct pf_service *service)
 	    service->config->idle_timeout_ms, idle_expired, service);
 	timers_add_list(timers, &service->session,
 	    service->config->session_timeout_ms, session_expired, service);
+	timers_add_list(timers, &service->handshake,
+	    service->config->handshake_timeout_ms, handshake_expired, service);
 }
 
 static struct pf_connection *
@@ -114,7 +127,12 @@ make(struct listener *listener, int fd, const struct sockaddr *peer,
 	c->listener = listener;
 	c->id = worker->connections.next_id++;
 	c->opened_ms = c->active_ms = worker->now_ms;
-	return c;
+	c->end_cause = CLOSE_DONE;
+	if (!listener->given->tls || tls_open(c))
+		return c;
+	peer_clear(&c->peer);
+	free(c);
+	return NULL;
 }
 
 static void
@@ -186,9 +204,21 @@ connection_open(struct listener *listener, int fd, const struct sockaddr *peer,
 	LIST_INSERT_HEAD(&worker->connections.all, c, entry);
 	service_count_opened(service);
 	count(worker, 1);
-	timers_start(&service->idle, &c->idle, worker->now_ms);
 	timers_start(&service->session, &c->session, worker->now_ms);
 	log_opened(c);
+	connection_touch(c);
+	if (c->handshaking)
+		timers_start(&service->handshake, &c->idle, worker->now_ms);
+	else
+		connection_established(c);
+}
+
+void
+connection_established(struct pf_connection *c)
+{
+	c->opened = true;
+	timers_start(&connection_service(c)->idle, &c->idle,
+	    connection_worker(c)->now_ms);
 	connection_touch(c);
 	stream_opened(c);
 }
@@ -241,6 +271,8 @@ connection_state(const struct pf_connection *c)
 {
 	if (c->pending != NULL)
 		return CONNECTION_BLOCKED;
+	if (c->handshaking)
+		return CONNECTION_HANDSHAKE;
 	if (c->finishing)
 		return CONNECTION_CLOSING;
 	return c->eof ? CONNECTION_HALF_CLOSED : CONNECTION_OPEN;
@@ -277,18 +309,19 @@ bury(struct worker *worker, struct pf_connection *c)
 	struct pf_service *service = connection_service(c);
 	int64_t length_ms = worker->now_ms - c->opened_ms;
 
-	if (service->handler->closed != NULL) {
+	if (service->handler->closed != NULL && c->opened) {
 		int64_t entered_us = service_enter(service);
 		service->handler->closed(c);
 		service_leave(service, entered_us);
 	}
+	access_log_write(c, length_ms);
+	tls_free(c);
 	close(c->fd);
 	LIST_REMOVE(c, entry);
 	service_count_closed(service);
 	count(worker, -1);
 	counter_add(cause_counter(service->counters, c->cause), 1);
 	service_counters_session(service->counters, length_ms);
-	access_log_write(c, length_ms);
 	worker->accepting.review |= worker->accepting.limited;
 	if (c->pending != NULL) {
 		worker->connections.unsent -= buffer_length(c->pending);
@@ -304,10 +337,12 @@ bury(struct worker *worker, struct pf_connection *c)
 static uint32_t
 wanted(const struct pf_connection *c)
 {
-	uint32_t events = 0;
+	uint32_t events = tls_wanted(c);
 
 	if (c->lingering)
 		return EPOLLIN;
+	if (c->handshaking)
+		return events;
 	if (c->pending != NULL || c->drained_due)
 		events |= EPOLLOUT;
 	if (!c->eof && !c->paused && !c->finishing && c->pending == NULL)
@@ -347,6 +382,8 @@ connection_settle_all(struct worker *worker)
 			stream_end(c);
 		if (!c->dead)
 			update_interest(worker, c);
+		if (!c->dead && stream_may_read(c))
+			tls_review(c);
 		/* Until here, and for ever when dead, it is not put on the
 		 * list again. */
 		if (c->dead)

@@ -20,6 +20,8 @@
 	X(ERROR, closed_error, "error")               \
 	X(IDLE, closed_idle, "idle_timeout")          \
 	X(SESSION, closed_session, "session_timeout") \
+	X(TLS, closed_tls, "tls_handshake")           \
+	X(TRUNCATED, closed_truncated, "truncated")   \
 	X(DRAIN, closed_drain, "drain_timeout")       \
 	X(OPERATOR, closed_operator, "operator")
 
@@ -37,6 +39,7 @@ struct pf_connection {
 	struct watch watch; /* first */
 	int fd;
 	uint8_t cause;	      /* enum close_cause, when dead */
+	uint8_t end_cause;    /* the one of an end in order */
 	bool eof : 1;	      /* the peer has shut down its side */
 	bool finishing : 1;   /* the handler has said its last */
 	bool lingering : 1;   /* ... and what still comes is thrown away */
@@ -45,9 +48,12 @@ struct pf_connection {
 	bool keep : 1;	      /* pf_keep() was called in timeout() */
 	bool dead : 1;	      /* to be buried at the end of the turn */
 	bool in_touched : 1;  /* on the list of those to settle */
+	bool handshaking : 1; /* TLS begins; the handler knows nothing yet */
+	bool opened : 1;      /* the handler knows of it */
 	uint32_t interest;    /* EPOLL* bits; 0 = not in the poller */
 	uint32_t lingered;    /* bytes thrown away */
 	struct listener *listener;
+	struct tls *tls;	/* NULL: none is spoken */
 	struct buffer *pending; /* what the kernel did not take, or NULL */
 	LIST_ENTRY(pf_connection) entry;
 	STAILQ_ENTRY(pf_connection) touched;
@@ -68,6 +74,9 @@ void connection_init_timeouts(struct pf_service *service);
  * Takes FD over in any case. */
 void connection_open(struct listener *listener, int fd,
     const struct sockaddr *peer, socklen_t length);
+
+/* Bytes may go to and fro from now on: calls opened(). */
+void connection_established(struct pf_connection *connection);
 
 /* Something changed: it is looked at when the turn ends. */
 void connection_touch(struct pf_connection *connection);

@@ -51,7 +51,15 @@ struct pf_service {
 	unsigned calls;			   /* for sampling busy time */
 	bool started;
 	void *data; /* the handler's */
-	struct timer_list idle, session;
+	struct timer_list idle, session, handshake;
+};
+
+/* Owner: tls.c. */
+TAILQ_HEAD(tls_queue, tls);
+struct tls_line {
+	struct tls_queue handshakes; /* that can go on */
+	struct tls_queue again;	     /* received bytes wait in OpenSSL */
+	struct log_limit failed;     /* lines that clients can cause */
 };
 
 STAILQ_HEAD(connection_touched, pf_connection);
@@ -128,6 +136,7 @@ struct worker {
 	struct pf_service *services;
 	size_t n_services;
 	struct connections connections;
+	struct tls_line tls;
 	struct accepting accepting;
 	struct draining draining;
 	struct channel channel;

@@ -16,6 +16,7 @@
 #include "worker/connection.h"
 #include "worker/service.h"
 #include "worker/stream.h"
+#include "worker/tls.h"
 
 #define PENDING_MAX (64 * 1024 * 1024) /* what one handler may owe a peer */
 #define WRITE_TURN  (256 * 1024)       /* bytes of one send(2) */
@@ -47,6 +48,10 @@ fail(struct pf_connection *c, int error)
 	case ENOTCONN:
 		connection_kill(c, CLOSE_RESET);
 		return;
+	case ESHUTDOWN: /* of tls_receive() */
+		counter_add(&connection_service(c)->counters->tls_truncated, 1);
+		connection_kill(c, CLOSE_TRUNCATED);
+		return;
 	}
 	connection_kill(c, CLOSE_ERROR);
 	if (log_allowed(
@@ -67,7 +72,8 @@ is_transient(int error)
 static size_t
 send_some(struct pf_connection *c, const void *data, size_t len)
 {
-	ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
+	ssize_t n = c->tls != NULL ? tls_send(c, data, len)
+				   : send(c->fd, data, len, MSG_NOSIGNAL);
 
 	if (n == -1) {
 		if (!is_transient(errno))
@@ -195,7 +201,8 @@ read_some(struct pf_connection *c)
 	const struct connections *all = &connection_worker(c)->connections;
 	char *input = all->input;
 	size_t room = all->unsent < UNSENT_MUCH ? INPUT_MAX : INPUT_MIN;
-	ssize_t n = recv(c->fd, input, room, 0);
+	ssize_t n = c->tls != NULL ? tls_receive(c, input, room)
+				   : recv(c->fd, input, room, 0);
 
 	if (n > 0)
 		received(c, input, (size_t)n);
@@ -221,7 +228,7 @@ linger(struct pf_connection *c)
 		c->lingered += (uint32_t)n;
 	}
 	if (n <= 0 || c->lingered > LINGER_MAX)
-		connection_kill(c, CLOSE_DONE);
+		connection_kill(c, c->end_cause);
 }
 
 void
@@ -229,12 +236,13 @@ stream_end(struct pf_connection *c)
 {
 	struct worker *worker = connection_worker(c);
 
+	tls_finish(c);
 	if (!c->eof)
 		linger(c);
 	if (c->dead)
 		return;
 	if (c->eof || c->lingered == 0) {
-		connection_kill(c, CLOSE_DONE);
+		connection_kill(c, c->end_cause);
 		return;
 	}
 	c->lingering = true;
@@ -256,11 +264,19 @@ drained(struct pf_connection *c)
 
 /* Whether an event of the poller still has to do with reading. A failed or
  * vanished peer is noticed by reading or writing, whichever is waited for. */
-static bool
-may_read(const struct pf_connection *c)
+bool
+stream_may_read(const struct pf_connection *c)
 {
 	return !c->dead && !c->eof && !c->paused && !c->finishing &&
-	    c->pending == NULL;
+	    !c->handshaking && c->pending == NULL;
+}
+
+void
+stream_read(struct pf_connection *c)
+{
+	connection_touch(c);
+	if (stream_may_read(c))
+		read_some(c);
 }
 
 void
@@ -272,6 +288,10 @@ stream_ready(struct watch *watch, uint32_t events)
 	if (c->dead)
 		return;
 	connection_touch(c);
+	if (c->handshaking) {
+		tls_ready(c);
+		return;
+	}
 	if (c->lingering) {
 		linger(c);
 		return;
@@ -280,7 +300,9 @@ stream_ready(struct watch *watch, uint32_t events)
 	bool was_pending = c->pending != NULL;
 	if (was_pending && writable)
 		flush(c);
-	if (!was_pending && (events & (EPOLLIN | broken)) != 0 && may_read(c))
+	bool readable = (events & (EPOLLIN | broken)) != 0 ||
+	    (writable && tls_wanted(c) != 0);
+	if (!was_pending && readable && stream_may_read(c))
 		read_some(c);
 	if (!was_pending && writable && !c->dead && c->drained_due &&
 	    !c->finishing && c->pending == NULL)

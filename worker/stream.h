@@ -2,6 +2,7 @@
 #ifndef WORKER_STREAM_H
 #define WORKER_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,12 @@ struct watch;
 /* The poller's call for connections: one bounded share of reading and
  * writing. */
 void stream_ready(struct watch *watch, uint32_t events);
+
+/* Whether the connection takes bytes now. */
+bool stream_may_read(const struct pf_connection *connection);
+
+/* One bounded share of reading, if it may. */
+void stream_read(struct pf_connection *connection);
 
 /* Calls the handler's opened(). */
 void stream_opened(struct pf_connection *connection);

@@ -19,6 +19,7 @@
 #include "worker/startup.h"
 #include "worker/state.h"
 #include "worker/title.h"
+#include "worker/tls.h"
 
 #define LATE_MS	      1000 /* this much too late is no matter of load */
 #define PUT_OFF_TURNS 256  /* enough to hear 16,384 connections */
@@ -32,6 +33,8 @@ sleep_ms(struct worker *worker)
 		worker->accepting.poll_once = false;
 		return 0;
 	}
+	if (tls_is_busy(worker))
+		return 0;
 	return timers_wait_ms(&worker->timers, worker->now_ms);
 }
 
@@ -76,6 +79,7 @@ must_hear_first(struct worker *worker, int n)
 static void
 end_turn(struct worker *worker, int n_events)
 {
+	tls_turn(worker);
 	if (!must_hear_first(worker, n_events))
 		timers_run(&worker->timers, worker->now_ms);
 	connection_settle_all(worker);

@@ -24,6 +24,7 @@ struct worker_listener {
 	int fd;
 	int type;	  /* SOCK_STREAM or SOCK_DGRAM */
 	int family;	  /* AF_INET, AF_INET6, AF_UNIX */
+	bool tls;	  /* spoken on its connections */
 	size_t service;	  /* index in worker_context.services */
 	const char *text; /* "tcp://127.0.0.1:7001" */
 };
@@ -126,6 +127,7 @@ enum connection_state {
 	CONNECTION_HALF_CLOSED, /* the peer has shut down its side */
 	CONNECTION_BLOCKED,	/* the peer does not read */
 	CONNECTION_CLOSING,	/* everything said, waiting for the end */
+	CONNECTION_HANDSHAKE,	/* TLS has begun */
 };
 
 struct message_row {

@@ -104,6 +104,7 @@ word_for(enum setting_type type)
 		[SETTING_USER] = "user",
 		[SETTING_GROUP] = "group",
 		[SETTING_PATH] = "path",
+		[SETTING_PATHS] = "file",
 		[SETTING_ADDRESS] = "address ...",
 		[SETTING_NETWORKS] = "network ...",
 		[SETTING_COMMAND] = "command",

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * TLS by OpenSSL, over the connection's own socket. OpenSSL keeps its errors in
+ * a queue of the process: it is emptied before each call, so that what one
+ * connection did wrong is not taken for the fault of the next.
+ */
+#include <sys/epoll.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/clock.h"
+#include "common/tls_server.h"
+#include "worker/service.h"
+#include "worker/stream.h"
+#include "worker/tls.h"
+
+struct tls {
+	SSL *ssl;
+	struct pf_connection *connection;
+	TAILQ_ENTRY(tls) entry; /* in the line, or among those to read again */
+	struct tls_queue *queue;
+	uint32_t waits;	      /* EPOLL* bits of the handshake */
+	int error;	      /* found behind bytes: for the next receive */
+	bool ended;	      /* the same, close_notify */
+	bool more;	      /* OpenSSL has bytes, or one of those two */
+	bool established;     /* the handshake has succeeded */
+	bool broken;	      /* nothing more can be sent */
+	bool read_must_write; /* an answer to a change of keys */
+};
+
+/* Why a handshake has failed: its counter and its words. */
+#define FAILURES(X)                                                      \
+	X(TIMEOUT, tls_failed_timeout, "handshake_timeout is over")      \
+	X(CLOSED, tls_failed_closed, "the client closed the connection") \
+	X(PROTOCOL, tls_failed_protocol, NULL)                           \
+	X(HTTP, tls_failed_http, "plain HTTP, not TLS")                  \
+	X(MISMATCH, tls_failed_mismatch, NULL)                           \
+	X(CERTIFICATE, tls_failed_certificate, NULL)                     \
+	X(ALERT, tls_failed_alert, NULL)
+
+enum failure {
+#define FAILURE(name, counter, words) FAILED_##name,
+	FAILURES(FAILURE)
+#undef FAILURE
+};
+
+static void
+count_failure(struct service_counters *counters, enum failure failure)
+{
+	switch (failure) {
+#define COUNT(name, counter, words)                 \
+	case FAILED_##name:                         \
+		counter_add(&counters->counter, 1); \
+		break;
+		FAILURES(COUNT)
+#undef COUNT
+	}
+}
+
+static const char *
+words_for(enum failure failure)
+{
+	static const char *const words[] = {
+#define WORDS(name, counter, text) text,
+		FAILURES(WORDS)
+#undef WORDS
+	};
+
+	return words[failure];
+}
+
+void
+tls_init(struct worker *worker)
+{
+	TAILQ_INIT(&worker->tls.handshakes);
+	TAILQ_INIT(&worker->tls.again);
+}
+
+static void
+leave_queue(struct tls *tls)
+{
+	if (tls->queue != NULL)
+		TAILQ_REMOVE(tls->queue, tls, entry);
+	tls->queue = NULL;
+}
+
+static void
+join_queue(struct tls *tls, struct tls_queue *queue)
+{
+	if (tls->queue != NULL)
+		return;
+	TAILQ_INSERT_TAIL(queue, tls, entry);
+	tls->queue = queue;
+}
+
+bool
+tls_open(struct pf_connection *c)
+{
+	const struct tls_server *server = connection_service(c)->config->tls;
+	struct tls *tls = calloc(1, sizeof(*tls));
+
+	if (tls == NULL)
+		return false;
+	ERR_clear_error();
+	tls->ssl = SSL_new(tls_server_context(server));
+	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, c->fd) != 1) {
+		SSL_free(tls->ssl);
+		free(tls);
+		return false;
+	}
+	SSL_set_accept_state(tls->ssl);
+	tls->connection = c;
+	tls->waits = EPOLLIN;
+	c->tls = tls;
+	c->handshaking = true;
+	return true;
+}
+
+void
+tls_free(struct pf_connection *c)
+{
+	if (c->tls == NULL)
+		return;
+	leave_queue(c->tls);
+	SSL_free(c->tls->ssl);
+	free(c->tls);
+	c->tls = NULL;
+}
+
+/* --- the handshake -------------------------------------------------------- */
+
+static void
+log_failure(struct pf_connection *c, const char *why)
+{
+	struct worker *worker = connection_worker(c);
+	char peer[ADDRESS_TEXT_MAX];
+	uint64_t suppressed;
+
+	if (!log_allowed(&worker->tls.failed, worker->now_ms, &suppressed))
+		return;
+	log_warn("%s: TLS handshake with %s failed: %s (and %llu before)",
+	    connection_service(c)->config->name,
+	    peer_format(&c->peer, peer, sizeof(peer)), why,
+	    (unsigned long long)suppressed);
+}
+
+static enum failure
+failure_of_reason(int reason)
+{
+	switch (reason) {
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_HTTPS_PROXY_REQUEST:
+		return FAILED_HTTP;
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+	case SSL_R_NO_SUITABLE_KEY_SHARE:
+	case SSL_R_NO_SHARED_GROUPS:
+	case SSL_R_NO_SUITABLE_GROUPS:
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+	case SSL_R_NO_APPLICATION_PROTOCOL:
+	case SSL_R_INAPPROPRIATE_FALLBACK:
+		return FAILED_MISMATCH;
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+		return FAILED_CERTIFICATE;
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return FAILED_CLOSED;
+	}
+	return reason >= SSL_AD_REASON_OFFSET ? FAILED_ALERT : FAILED_PROTOCOL;
+}
+
+/* Lets an alert reach the client: closing over what it still sends would reset
+ * the connection and take the alert along. */
+static void
+refuse(struct pf_connection *c, enum failure failure, const char *why)
+{
+	count_failure(connection_service(c)->counters, failure);
+	log_failure(c, why == NULL ? "it is not TLS" : why);
+	c->handshaking = false;
+	c->tls->broken = true;
+	if (failure == FAILED_CLOSED || failure == FAILED_TIMEOUT) {
+		connection_kill(c, CLOSE_TLS);
+		return;
+	}
+	c->end_cause = CLOSE_TLS;
+	c->finishing = true;
+	connection_touch(c);
+}
+
+void
+tls_expired(struct pf_connection *c)
+{
+	refuse(c, FAILED_TIMEOUT, words_for(FAILED_TIMEOUT));
+}
+
+static void
+failed(struct pf_connection *c, int error)
+{
+	unsigned long first = ERR_peek_error();
+	enum failure failure = FAILED_CLOSED;
+	const char *why;
+
+	if (error == SSL_ERROR_SSL)
+		failure = failure_of_reason(ERR_GET_REASON(first));
+	why = words_for(failure);
+	if (failure == FAILED_CERTIFICATE &&
+	    SSL_get_verify_result(c->tls->ssl) != X509_V_OK)
+		why = X509_verify_cert_error_string(
+		    SSL_get_verify_result(c->tls->ssl));
+	refuse(c, failure, why != NULL ? why : ERR_reason_error_string(first));
+	ERR_clear_error();
+}
+
+static void
+log_established(const struct pf_connection *c)
+{
+	const char *name =
+	    SSL_get_servername(c->tls->ssl, TLSEXT_NAMETYPE_host_name);
+	char text[128], escaped[256];
+
+	if (log_get_level() != LOG_LEVEL_DEBUG)
+		return;
+	if (name == NULL)
+		name = "";
+	log_debug("%s: connection %llu speaks%s%s, server name \"%s\"",
+	    connection_service(c)->config->name, (unsigned long long)c->id,
+	    tls_describe(c, text, sizeof(text)),
+	    SSL_session_reused(c->tls->ssl) ? ", resumed" : "",
+	    log_escape(escaped, sizeof(escaped), name, strlen(name)));
+}
+
+static void
+established(struct pf_connection *c)
+{
+	struct service_counters *counters = connection_service(c)->counters;
+	struct tls *tls = c->tls;
+
+	counter_add(&counters->tls_handshakes, 1);
+	if (SSL_session_reused(tls->ssl))
+		counter_add(&counters->tls_resumed, 1);
+	if (BIO_get_ktls_send(SSL_get_wbio(tls->ssl)))
+		counter_add(&counters->tls_kernel, 1);
+	tls->established = true;
+	/* The last message may have brought the first bytes along. */
+	tls->more = SSL_has_pending(tls->ssl) == 1;
+	c->handshaking = false;
+	log_established(c);
+	connection_established(c);
+}
+
+static void
+go_on(struct pf_connection *c)
+{
+	struct tls *tls = c->tls;
+
+	ERR_clear_error();
+	errno = 0;
+	int rc = SSL_do_handshake(tls->ssl);
+	if (rc == 1) {
+		established(c);
+		return;
+	}
+	int error = SSL_get_error(tls->ssl, rc);
+	if (error == SSL_ERROR_WANT_READ)
+		tls->waits = EPOLLIN;
+	else if (error == SSL_ERROR_WANT_WRITE)
+		tls->waits = EPOLLOUT;
+	else
+		failed(c, error);
+}
+
+void
+tls_ready(struct pf_connection *c)
+{
+	join_queue(c->tls, &connection_worker(c)->tls.handshakes);
+}
+
+/* At least one, so that it gets on however slow the machine is. */
+static void
+serve_line(struct worker *worker)
+{
+	int64_t end_us = 0;
+	struct tls *tls;
+
+	while ((tls = TAILQ_FIRST(&worker->tls.handshakes)) != NULL) {
+		int64_t now_us = clock_monotonic_us();
+		if (end_us == 0)
+			end_us = now_us + HANDSHAKES_US;
+		else if (now_us >= end_us)
+			return;
+		leave_queue(tls);
+		connection_touch(tls->connection);
+		if (!tls->connection->dead)
+			go_on(tls->connection);
+	}
+}
+
+/* --- bytes ---------------------------------------------------------------- */
+
+/* What RC of a call of OpenSSL means, as an errno; 0 for close_notify. */
+static int
+errno_of(struct tls *tls, int rc)
+{
+	int saved = errno;
+
+	switch (SSL_get_error(tls->ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		return EAGAIN;
+	case SSL_ERROR_WANT_WRITE:
+		tls->read_must_write = true;
+		return EAGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	case SSL_ERROR_SYSCALL:
+		tls->broken = true;
+		return saved == 0 ? ECONNRESET : saved;
+	}
+	tls->broken = true;
+	bool cut = ERR_GET_REASON(ERR_peek_error()) ==
+	    SSL_R_UNEXPECTED_EOF_WHILE_READING;
+	ERR_clear_error();
+	return cut ? ESHUTDOWN : EPROTO;
+}
+
+/* One record, or what is left of one. -1: EAGAIN, or noted in TLS. */
+static ssize_t
+read_record(struct tls *tls, void *buf, size_t size)
+{
+	size_t n = 0;
+
+	if (tls->ended || tls->error != 0)
+		return -1;
+	ERR_clear_error();
+	errno = 0;
+	int rc = SSL_read_ex(tls->ssl, buf, size, &n);
+	if (rc == 1)
+		return (ssize_t)n;
+	int error = errno_of(tls, rc);
+	if (error == 0)
+		tls->ended = true;
+	else if (error != EAGAIN)
+		tls->error = error;
+	return -1;
+}
+
+ssize_t
+tls_receive(struct pf_connection *c, void *buf, size_t size)
+{
+	struct tls *tls = c->tls;
+	size_t got = 0;
+	ssize_t n = 0;
+
+	tls->read_must_write = false;
+	do {
+		n = read_record(tls, (char *)buf + got, size - got);
+		if (n > 0)
+			got += (size_t)n;
+	} while (n > 0 && got < size && SSL_has_pending(tls->ssl) == 1);
+	bool over = tls->ended || tls->error != 0;
+	if (got > 0) {
+		tls->more = over || (n > 0 && got == size);
+		return (ssize_t)got;
+	}
+	tls->more = false;
+	if (tls->ended)
+		return 0;
+	errno = over ? tls->error : EAGAIN;
+	return -1;
+}
+
+ssize_t
+tls_send(struct pf_connection *c, const void *data, size_t len)
+{
+	struct tls *tls = c->tls;
+	size_t sent = 0;
+
+	if (tls->broken) {
+		errno = EPIPE;
+		return -1;
+	}
+	while (sent < len) {
+		size_t n = 0;
+		ERR_clear_error();
+		errno = 0;
+		int rc = SSL_write_ex(
+		    tls->ssl, (const char *)data + sent, len - sent, &n);
+		if (rc != 1) {
+			bool waited = tls->read_must_write;
+			int error = errno_of(tls, rc);
+			tls->read_must_write = waited;
+			if (sent > 0 && error == EAGAIN)
+				break;
+			errno = error == 0 ? EPIPE : error;
+			return -1;
+		}
+		sent += n;
+	}
+	return (ssize_t)sent;
+}
+
+void
+tls_finish(struct pf_connection *c)
+{
+	struct tls *tls = c->tls;
+
+	if (tls == NULL || !tls->established || tls->broken)
+		return;
+	ERR_clear_error();
+	SSL_shutdown(tls->ssl);
+	ERR_clear_error();
+	tls->broken = true;
+}
+
+uint32_t
+tls_wanted(const struct pf_connection *c)
+{
+	const struct tls *tls = c->tls;
+
+	if (tls == NULL)
+		return 0;
+	if (c->handshaking)
+		return tls->queue != NULL ? 0 : tls->waits;
+	return tls->read_must_write ? EPOLLOUT : 0;
+}
+
+void
+tls_review(struct pf_connection *c)
+{
+	if (c->tls != NULL && c->tls->more)
+		join_queue(c->tls, &connection_worker(c)->tls.again);
+}
+
+/* Only those that are there now: who has still more comes again behind the
+ * events of the next turn. */
+static void
+read_again(struct worker *worker)
+{
+	struct tls_queue now = TAILQ_HEAD_INITIALIZER(now);
+	struct tls *tls;
+
+	TAILQ_CONCAT(&now, &worker->tls.again, entry);
+	TAILQ_FOREACH (tls, &now, entry)
+		tls->queue = &now;
+	while ((tls = TAILQ_FIRST(&now)) != NULL) {
+		leave_queue(tls);
+		stream_read(tls->connection);
+	}
+}
+
+void
+tls_turn(struct worker *worker)
+{
+	if (!TAILQ_EMPTY(&worker->tls.again))
+		read_again(worker);
+	if (!TAILQ_EMPTY(&worker->tls.handshakes))
+		serve_line(worker);
+}
+
+bool
+tls_is_busy(const struct worker *worker)
+{
+	return !TAILQ_EMPTY(&worker->tls.again) ||
+	    !TAILQ_EMPTY(&worker->tls.handshakes);
+}
+
+char *
+tls_describe(const struct pf_connection *c, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (c->tls != NULL && c->tls->established)
+		snprintf(buf, size, " %s %s", SSL_get_version(c->tls->ssl),
+		    SSL_get_cipher_name(c->tls->ssl));
+	return buf;
+}
