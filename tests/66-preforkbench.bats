@@ -7,9 +7,8 @@
 # it is, is not judged here.
 
 setup() {
-	load preforkcat
+	load preforkbench
 	common_setup
-	BENCH=$PREFORKD_BIN/preforkbench
 }
 
 teardown() {
@@ -18,70 +17,10 @@ teardown() {
 
 # --- verbs -------------------------------------------------------------------
 
-# load STATUS WORDS...: what preforkbench tells, as JSON in $DIR/json.
-load_with() {
-	local wanted=$1 status=0
-	shift
-	timeout 30 "$BENCH" --json "$@" >"$DIR/json" 2>"$DIR/err" </dev/null ||
-		status=$?
-	cat "$DIR/err"
-	assert_equal "$status" "$wanted"
-}
-
-# told EXPRESSION: holds for what it told.
-told() {
-	jq -e "$1" "$DIR/json" >/dev/null || {
-		echo "not so: $1, but:" >&2
-		jq -c 'del(.histogram_us)' "$DIR/json" >&2
-		return 1
-	}
-}
-
 # one_server SERVICES...: the daemon with one worker.
 one_server() {
 	write_config "" "workers = 1"
 	start_server
-}
-
-# python_server LINES [LISTENER]: runs LINES, in which `s` is a socket that
-# listens and each(f) calls f for each connection, in a thread; A is its
-# address.
-python_server() {
-	: >"$DIR/port"
-	background env PYTHONPATH="$ROOT/tests" PYTHONDONTWRITEBYTECODE=1 \
-		python3 -c "from peers import *
-s = ${2:-socket.create_server(('127.0.0.1', 0), backlog=200)}
-name = s.getsockname()
-open('$DIR/port', 'w').write(str(name[1] if isinstance(name, tuple) else 1))
-def each(f):
-    def run(c):
-        try:
-            f(c)
-        except OSError:
-            pass
-        c.close()
-    while True:
-        threading.Thread(target=run, args=(s.accept()[0],),
-            daemon=True).start()
-def message(c, size=64):
-    data = b''
-    while len(data) < size:
-        part = c.recv(size - len(data))
-        if not part:
-            raise OSError
-        data += part
-    return data
-$1"
-	wait_until 10 test -s "$DIR/port"
-	A=tcp://127.0.0.1:$(<"$DIR/port")
-}
-
-# A port that nobody listens at.
-free_port() {
-	python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
 }
 
 UDP_SERVER='(lambda s: (s.bind(("127.0.0.1", 0)), s)[1])(
@@ -96,28 +35,6 @@ options_of_man() {
 	sed -nE -e 's/^\.It Fl (.) , -([a-z0-9-]+).*/-\1 --\2/p' \
 		-e 's/^\.It Fl -([a-z0-9-]+).*/ --\1/p' \
 		"$ROOT/docs/preforkbench.1" | sort
-}
-
-# start_held WORDS...: in the background, with --mark and --hold; it goes on
-# until `let_go`. What it tells is in $DIR/held, its pid in HELD_BY.
-start_held() {
-	mkfifo "$DIR/input"
-	timeout 50 "$BENCH" --json --mark --hold "$@" <"$DIR/input" \
-		>"$DIR/held" 2>"$DIR/err" 3>&- 4>&- &
-	HELD_BY=$!
-	HELPERS+=("$HELD_BY")
-	exec {HOLD}>"$DIR/input"
-	wait_until 20 grep -q begin "$DIR/held"
-}
-
-# let_go STATUS: it ends with this one; what it told is read by `told`.
-let_go() {
-	local status=0
-	exec {HOLD}>&-
-	wait "$HELD_BY" || status=$?
-	assert_equal "$status" "$1"
-	tail -n 1 "$DIR/held" >"$DIR/json"
-	rm "$DIR/input"
 }
 
 # --- the command line --------------------------------------------------------
