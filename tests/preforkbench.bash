@@ -57,6 +57,7 @@ def message(c, size=64):
     return data
 $1"
 	wait_until 10 test -s "$DIR/port"
+	# shellcheck disable=SC2034 # of the tests
 	A=tcp://127.0.0.1:$(<"$DIR/port")
 }
 
