@@ -140,6 +140,16 @@ compare_objects(struct config_changes *changes, enum setting_section kind,
 	return true;
 }
 
+static char *
+contents(const struct tls_server *server)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "contents %.16s",
+	    tls_server_fingerprint(server));
+	return strdup(text);
+}
+
 /* A file may have other contents under the same name. */
 static bool
 compare_certificates(struct config_changes *changes,
@@ -148,8 +158,7 @@ compare_certificates(struct config_changes *changes,
 	if (before->tls == NULL || after->tls == NULL ||
 	    tls_server_equal(before->tls, after->tls))
 		return true;
-	char *was = strdup(tls_server_fingerprint(before->tls));
-	char *is = strdup(tls_server_fingerprint(after->tls));
+	char *was = contents(before->tls), *is = contents(after->tls);
 	return compare_texts(changes, SECTION_SERVICE, after->name,
 	    settings_find(SECTION_SERVICE, "tls_certificate"), was, is);
 }

@@ -18,6 +18,7 @@
 
 #include "common/log.h"
 #include "supervisor/activation.h"
+#include "supervisor/certificates.h"
 #include "supervisor/check.h"
 #include "supervisor/daemonize.h"
 #include "supervisor/explain.h"
@@ -186,6 +187,7 @@ print_version(void)
 	printf("preforkd %s\n", PREFORKD_VERSION);
 	printf("compiler: %s\n", __VERSION__);
 	printf("C library: glibc %s\n", gnu_get_libc_version());
+	printf("TLS: %s\n", certificates_library());
 	printf("JSON: jansson %s\n", jansson_version_str());
 	printf("handlers:");
 	for (size_t i = 0; i < catalog->n; i++)

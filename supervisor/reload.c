@@ -15,6 +15,7 @@
 
 #include "common/log.h"
 #include "supervisor/askers.h"
+#include "supervisor/certificates.h"
 #include "supervisor/check.h"
 #include "supervisor/events.h"
 #include "supervisor/logfiles.h"
@@ -27,6 +28,7 @@
 #include "supervisor/shutdown.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/swap.h"
+#include "supervisor/ticket_keys.h"
 #include "worker/worker.h"
 
 #define RESOLVE_TIMEOUT_MS 5000
@@ -154,6 +156,7 @@ abandon(void)
 {
 	swap_abandon();
 	release();
+	ticket_keys_keep(supervisor.config);
 }
 
 /* Undoes the attempt and tells everybody. Takes ERRORS over. */
@@ -216,6 +219,8 @@ commit(void)
 	listener_set_free(old_listeners);
 	release();
 	config_unref(old_config);
+	ticket_keys_keep(supervisor.config);
+	certificates_watch();
 	swap_drop_empty_pools();
 	supervisor.n_reloads += reload.kind == KIND_RELOAD;
 	snprintf(result.text, sizeof(result.text),
@@ -399,6 +404,12 @@ begin_reading(void)
 		return;
 	}
 	errors_clear(&errors);
+	if (!ticket_keys_assign(reload.next)) {
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
+		    "cannot make keys for session tickets: %s",
+		    strerror(errno));
+		return;
+	}
 	check_plan();
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "supervisor/certificates.h"
 #include "supervisor/control_connection.h"
 #include "supervisor/report.h"
 #include "supervisor/show.h"
@@ -151,9 +152,11 @@ stats_json(void)
 	json_object_del(status, "pools");
 	status = set_number(status, "log_dropped", log_dropped());
 	status = report_set(status, "control_cut_off", control_object());
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "daemon", status, "pools",
-	    all_pools(), "workers", show_workers(NULL), "services",
-	    all_services(), "listeners", show_listeners());
+	status = report_set(status, "tls", json_string(certificates_library()));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "daemon", status,
+	    "pools", all_pools(), "workers", show_workers(NULL), "services",
+	    all_services(), "listeners", show_listeners(), "certificates",
+	    certificates_show());
 }
 
 /* The columns that fit a terminal; the rest follows as causes. */
@@ -348,4 +351,10 @@ stats_text(struct buffer *out)
 	text_section("pools", brief_pools(), out);
 	text_section("workers", brief_workers(), out);
 	text_section("listeners", show_listeners(), out);
+	json_t *certificates = certificates_show();
+	if (certificates == NULL || json_array_size(certificates) > 0) {
+		text_section("certificates", certificates, out);
+		buffer_printf(out, "TLS: %s\n", certificates_library());
+	} else
+		json_decref(certificates);
 }

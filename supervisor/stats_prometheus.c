@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/tls_server.h"
 #include "supervisor/control_connection.h"
 #include "supervisor/show.h"
 #include "supervisor/stats.h"
@@ -390,6 +391,31 @@ listeners(struct buffer *out)
 }
 
 static void
+certificates(struct buffer *out)
+{
+	const struct config *config = supervisor.config;
+
+	family(out, "certificate_expiry_timestamp_seconds", "gauge",
+	    "When a certificate that a service shows expires.");
+	for (size_t s = 0; config != NULL && s < config->n_services; s++) {
+		const struct service_config *service = config->services[s];
+		size_t n =
+		    service->tls == NULL ? 0 : tls_server_count(service->tls);
+		for (size_t i = 0; i < n; i++) {
+			const struct tls_certificate *certificate =
+			    tls_server_certificate(service->tls, i);
+			buffer_printf(out,
+			    "preforkd_certificate_expiry_timestamp_seconds{"
+			    "service=\"%s\",file=\"",
+			    service->name);
+			label_value(out, certificate->file);
+			buffer_printf(
+			    out, "\"} %" PRId64 "\n", certificate->not_after);
+		}
+	}
+}
+
+static void
 number(struct buffer *out, const char *name, const char *type, const char *help,
     uint64_t value)
 {
@@ -405,6 +431,8 @@ daemon_gauges(struct buffer *out)
 	family(out, "build_info", "gauge", "The version of the daemon.");
 	buffer_printf(
 	    out, "preforkd_build_info{version=\"%s\"} 1\n", PREFORKD_VERSION);
+	number(out, "tls_kernel_offered", "gauge",
+	    "1 if the kernel encrypts for TLS (kTLS).", tls_kernel_offers());
 	number(out, "ready", "gauge",
 	    "1 if every pool is ready and the daemon not draining.",
 	    supervisor_not_ready(why, sizeof(why)) == NULL);
@@ -450,4 +478,5 @@ stats_prometheus(struct buffer *out)
 	worker_gauges(out);
 	services(out);
 	listeners(out);
+	certificates(out);
 }
