@@ -301,7 +301,7 @@ print(n, 'times')" >"$DIR/watcher" 2>&1
 	write_echo_config
 	start_server
 	run -0 jq -r 'keys[]' <(ctl_json stats)
-	assert_output $'daemon\nlisteners\npools\nservices\nworkers'
+	assert_output $'certificates\ndaemon\nlisteners\npools\nservices\nworkers'
 	run -0 jq -e '.services[0] | .service == "echo" and
 	    .pool == "default" and .handler == "echo" and
 	    ([.accepted, .closed_done, .closed_lost, .refused_acl, .bytes_in,
