@@ -266,7 +266,7 @@ $(BUILD)/bench/$(1): \
     $(call objects,tests/bench/$(1).c $(wildcard tests/bench/$(1)_*.c))
 	$$(call say,LINK,$$@)
 	$$(quiet)mkdir -p $$(@D)
-	$$(quiet)$$(LINK) -o $$@ $$^ $$(pkg_libs) $$(LDLIBS)
+	$$(quiet)$$(LINK) -o $$@ $$^ $$(libs_tls) $$(pkg_libs) $$(LDLIBS)
 endef
 $(foreach c,$(BENCH_C),$(eval $(call bench_rule,$(c))))
 

@@ -90,6 +90,7 @@ needs_of_fuzz() {
 
 needs_of_bench() {
 	cat <<-'END'
+	command openssl
 	command python3
 	command ss
 	END
@@ -100,6 +101,7 @@ needs_of_peers() {
 	command go
 	daemon nginx
 	library ngx_stream_module.so
+	daemon haproxy
 	library mod_echo.so
 	daemon xinetd
 	command tcpserver

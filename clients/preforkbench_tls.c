@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * TLS for one process of load: an SSL for each connection of the one SSL_CTX
- * that the first process made, and the newest session for the next handshake.
- * It adds no call to the kernel but those that the handshake needs: what comes
- * is read ahead, so that a record costs one read.
+ * that the first process made, and sessions for later handshakes. It adds no
+ * call to the kernel but those that the handshake needs: what comes is read
+ * ahead, so that a record costs one read.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,17 +17,50 @@
 
 /* --- contexts and sessions ----------------------------------------------- */
 
-/* Of this process. One is enough: servers take it more than once. */
-static SSL_SESSION *newest;
+#define SESSIONS_MAX 1024
+
+/* Of this process; the newest is offered first, and the oldest gives way. */
+static struct sessions {
+	SSL_SESSION *ring[SESSIONS_MAX];
+	size_t next, n;
+} sessions;
 
 /* Returns 1: the session is ours. */
 static int
 keep_session(SSL *ssl, SSL_SESSION *session)
 {
+	size_t at = sessions.next++ % SESSIONS_MAX;
+
 	(void)ssl;
-	SSL_SESSION_free(newest);
-	newest = session;
+	if (sessions.n == SESSIONS_MAX)
+		SSL_SESSION_free(sessions.ring[at]);
+	else
+		sessions.n++;
+	sessions.ring[at] = session;
 	return 1;
+}
+
+/* One of TLS 1.3 is for one connection (RFC 8446, C.4; OpenSSL does not offer
+ * it twice), others for any number. */
+static void
+offer_session(SSL *ssl)
+{
+	while (sessions.n > 0) {
+		SSL_SESSION *session =
+		    sessions.ring[(sessions.next - 1) % SESSIONS_MAX];
+		bool good = SSL_SESSION_is_resumable(session) == 1;
+
+		if (good)
+			SSL_set_session(ssl, session);
+		if (good &&
+		    SSL_SESSION_get_protocol_version(session) <= TLS1_2_VERSION)
+			return;
+		SSL_SESSION_free(session);
+		sessions.next--;
+		sessions.n--;
+		if (good)
+			return;
+	}
 }
 
 SSL_CTX *
@@ -111,8 +144,8 @@ load_tls_begin(struct load *load, struct client *client)
 		result_set_why(load->result, FAILURE_HANDSHAKE, why);
 		return false;
 	}
-	if (newest != NULL && SSL_SESSION_is_resumable(newest))
-		SSL_set_session(client->ssl, newest);
+	if (sessions.n > 0)
+		offer_session(client->ssl);
 	return true;
 }
 

@@ -49,7 +49,9 @@ servers_of() {
 @test "bench lists its cases" {
 	run -0 bench --list
 	for name in echo-1 echo-1-spin echo-64 echo-1000 unix-64 bulk-8 \
-	    connect-64 connect-64-w4 udp-16 udp-gso-16 idle-10000; do
+	    connect-64 connect-64-w4 udp-16 udp-gso-16 idle-10000 \
+	    tls-p256-64 tls-rsa-64 tls-resumed-64 tls-echo-64 \
+	    tls-idle-10000; do
 		assert_line --regexp "^$name "
 	done
 }
@@ -64,6 +66,26 @@ servers_of() {
 	assert_measured connect-64 "bare epoll"
 	assert_measured udp-16 "bare recvmmsg"
 	assert_file_contains "$DIR/out/last.md" '^| udp-16 | unpinned | 1 | bare'
+}
+
+@test "bench measures TLS: handshakes, resumed ones, and an echo" {
+	bench --unpinned --peer "bare OpenSSL" tls-p256-64 tls-resumed-64 \
+		tls-echo-64
+	for case in tls-p256-64 tls-resumed-64 tls-echo-64; do
+		for server in preforkd "bare OpenSSL"; do
+			assert_measured "$case" "$server"
+			run -0 result "$case" "$server"
+			run -0 jq -r .spoken <<<"$output"
+			assert_output "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519"
+		done
+	done
+	for server in preforkd "bare OpenSSL"; do
+		run -0 result tls-p256-64 "$server"
+		run -0 jq -e '.resumed == 0' <<<"$output"
+		run -0 result tls-resumed-64 "$server"
+		run -0 jq -e '.resumed > 0.9' <<<"$output"
+	done
+	assert_file_contains "$DIR/out/last.md" '^TLS of tls-echo-64, unpinned: '
 }
 
 @test "bench names a server that is not there" {

@@ -22,6 +22,7 @@ class Case:
     more: tuple = ()
     peers: tuple = ()
     needs: str = ""
+    certificate: str = ""
 
     @property
     def network(self):
@@ -54,6 +55,9 @@ KINDS = {
 SOURCES = "127.0.0.2-127.0.0.31"
 ONE = {"pinned": 1, "unpinned": 1}
 UDP_16 = ("--pipeline", "16")
+# The same work of every server: secure.py says what is spoken.
+TLS = ("--insecure", "--tls-version", "1.3")
+RESUMED = TLS + ("--resume",)
 # Looking at each byte costs as much as copying it.
 NOT_LOOKED_AT = ("--no-verify",)
 CORE_ONLY = ("preforkd", "bare epoll")
@@ -74,4 +78,14 @@ CASES = (
     Case("udp-16", "udp echo", "requests", ONE, 16, more=UDP_16),
     Case("udp-gso-16", "udp echo", "requests", ONE, 16, more=UDP_16 + ("--gso",)),
     Case("idle-10000", "tcp idle", "idle", {"unpinned": 4}, 10000),
+    Case("tls-p256-64", "tls hello", "connect", ONE, 64, more=TLS,
+         certificate="p256"),
+    Case("tls-rsa-64", "tls hello", "connect", ONE, 64, more=TLS,
+         certificate="rsa2048"),
+    Case("tls-resumed-64", "tls hello", "connect", ONE, 64, more=RESUMED,
+         certificate="p256"),
+    Case("tls-echo-64", "tls echo", "requests", ONE, 64, more=TLS,
+         certificate="p256"),
+    Case("tls-idle-10000", "tls idle", "idle", {"unpinned": 4}, 10000,
+         more=TLS, certificate="p256"),
 )

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from peers import BIN
+from peers import BIN, bare_echo
 
 START_S = 10
 STOP_S = 5
@@ -194,12 +194,22 @@ class Server:
         self.meter = meter
         self.log = f"{job.folder}/{peer.name}.log"
         environment = dict(os.environ, **peer.environment(job))
+        self.behind = None
+        if peer.is_proxy(job):
+            self.start_behind(core)
         with open(self.log, "w", encoding="utf8") as log:
             self.process = subprocess.Popen(
                 peer.command(path, job), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, env=environment,
                 preexec_fn=in_place(core, meter))
         meter.root = self.process.pid
+
+    def start_behind(self, core):
+        """What a proxy is in front of: on its core, not in its meter."""
+        self.job.behind = str(free_port(socket.SOCK_STREAM))
+        self.behind = subprocess.Popen(
+            bare_echo(self.job.behind), stdin=subprocess.DEVNULL,
+            preexec_fn=in_place(core))
 
     def __enter__(self):
         try:
@@ -251,6 +261,9 @@ class Server:
         for pid in set(left + self.meter.pids()) - {self.process.pid}:
             self.kill(pid)
         self.meter.remove()
+        if self.behind:
+            self.behind.kill()
+            self.behind.wait()
 
     def signal(self, number):
         try:
@@ -323,6 +336,12 @@ def receive_buffer(port):
     return int(found.group(1)) if found else None
 
 
+def spoken(tls):
+    """What the first handshake came to, and the part that was resumed."""
+    words = f"{tls['version']} {tls['cipher']} {tls['group']}"
+    return words, tls["resumed"] / max(tls["handshakes"], 1)
+
+
 def measure_load(server, words, seconds, core):
     words = ["--warm-up", WARM_UP, "-d", f"{round(1000 * seconds)}ms"] + words
     with Generator(words, core) as generator:
@@ -337,6 +356,8 @@ def measure_load(server, words, seconds, core):
               "errors": told["failed"] - lost, "lost": lost, "cpu_us": cpu_us,
               "p50_us": told["latency_us"]["p50"],
               "p99_us": told["latency_us"]["p99"]}
+    if "tls" in told:
+        result["spoken"], result["resumed"] = spoken(told["tls"])
     if server.job.network == "udp":
         result["rcvbuf"] = receive_buffer(server.job.port)
     return result

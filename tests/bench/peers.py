@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import Callable
 
+import secure
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BIN = os.environ.get("PREFORKD_BIN", ROOT + "/build/release")
@@ -17,7 +19,8 @@ PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 MODULE_FOLDERS = ("/usr/lib*/nginx/modules", "/usr/lib*/apache2/modules",
                   "/usr/lib*/httpd/modules", "/usr/lib*/apache2")
 BACKLOG = 4096
-SCHEME = {"tcp": "tcp://", "udp": "udp://", "unix": "unix:"}
+SCHEME = {"tcp": "tcp://", "udp": "udp://", "unix": "unix:",
+          "tls": "tls://"}
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Job:
     workers: int
     connections: int
     folder: str
+    certificate: str = ""  # path without .pem and .key
+    behind: str = ""  # port of a bare echo, for proxies
 
     @property
     def port(self):
@@ -49,7 +54,8 @@ class Job:
 @dataclass(frozen=True)
 class Peer:
     """A server. model: what answers a client; find: the program, or None;
-    command: its words for a job."""
+    command: its words for a job; proxies: what it serves only with a bare echo
+    behind it, which is not measured."""
 
     name: str
     model: str
@@ -58,9 +64,13 @@ class Peer:
     version: Callable
     command: Callable
     environment: Callable = field(default=lambda job: {})
+    proxies: str = ""
 
     def can(self, serves):
         return serves in self.serves.split(", ")
+
+    def is_proxy(self, job):
+        return f"{job.network} {job.handler}" in self.proxies.split(", ")
 
 
 def output(*words):
@@ -116,7 +126,7 @@ max_connections = {job.connections + 1000}
 handler = {handler}
 backlog = {BACKLOG}
 listen = {job.url}
-""")
+{secure.preforkd_lines(job) if job.network == "tls" else ""}""")
     return [path, "-c", config]
 
 
@@ -136,6 +146,17 @@ def bare(path, job):
     return [path, handler, where, str(job.workers)]
 
 
+def bare_tls(path, job):
+    handler = "hello" if job.handler == "hello" else "echo"
+    return [path, handler, job.port] + secure.bare_words(job) + \
+        [str(job.workers)]
+
+
+def bare_echo(port):
+    """What stands behind a proxy."""
+    return [TOOLS + "/bare", "echo", str(port)]
+
+
 def bare_udp(path, job):
     return [path, "plain", job.port]
 
@@ -152,7 +173,10 @@ def no_version(_path):
 
 def go(path, job):
     handler = "hello" if job.handler == "hello" else "echo"
-    return [path, handler, job.network, job.address]
+    words = [path, handler, job.network, job.address]
+    if job.network == "tls":
+        words += [job.certificate + ".pem", job.certificate + ".key"]
+    return words
 
 
 def go_copy(path, job):
@@ -179,16 +203,18 @@ def python_version(_path):
 
 NGINX_STREAM = """stream { server {
     listen %s backlog=4096;
-    return "Hello $remote_addr\\n";
+    %s
+    %s
 } }
 """
+NGINX_HELLO = 'return "Hello $remote_addr\\n";'
 # An idle connection of nginx is one kept alive.
 NGINX_HTTP = """http {
     access_log off;
     keepalive_timeout 1h;
     client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
     uwsgi_temp_path tmp; scgi_temp_path tmp;
-    server { listen %s backlog=4096; return 200 "Hello\\n"; }
+    server { listen %s backlog=4096; %s return 200 "Hello\\n"; }
 }
 """
 
@@ -202,20 +228,39 @@ def find_nginx():
 
 def nginx(path, job):
     plugin = module("ngx_stream_module.so")
-    body = NGINX_HTTP if job.handler == "idle" else NGINX_STREAM
+    where, lines = job.address, ""
+    if job.network == "tls":
+        where, lines = where + " ssl", secure.nginx_lines(job)
+    if job.handler == "idle":
+        body = NGINX_HTTP % (where, lines)
+    else:
+        body = NGINX_STREAM % (where, lines, NGINX_HELLO
+                               if job.handler == "hello" else
+                               f"proxy_pass 127.0.0.1:{job.behind};")
     config = job.write("nginx.conf", (
         f"load_module {plugin};\n" if plugin else "") + f"""daemon off;
 user root;
 worker_processes {job.workers};
 pid nginx.pid;
 error_log nginx.log crit;
-events {{ worker_connections {job.connections + 1000}; }}
-""" + body % job.address)
+events {{ worker_connections {2 * job.connections + 1000}; }}
+""" + body)
     return [path, "-e", "nginx.log", "-c", config, "-p", job.folder]
 
 
 def nginx_version(path):
     return first(r"nginx/(\S+)", output(path, "-v"))
+
+
+# --- haproxy -----------------------------------------------------------------
+
+def haproxy(path, job):
+    return [path, "-db", "-f",
+            job.write("haproxy.cfg", secure.haproxy_config(job))]
+
+
+def haproxy_version(path):
+    return first(r"version (\S+)", output(path, "-v"))
 
 
 # --- apache2 -----------------------------------------------------------------
@@ -303,27 +348,34 @@ def tcpserver_version(_path):
 
 
 STREAMS = "tcp echo, unix echo, tcp hello, tcp idle"
+TLS = "tls echo, tls hello, tls idle"
 GOMAXPROCS = "GOMAXPROCS"
 
 PEERS = (
-    Peer("preforkd", "workers", STREAMS + ", udp echo", find_preforkd,
+    Peer("preforkd", "workers", f"{STREAMS}, {TLS}, udp echo", find_preforkd,
          preforkd_version, preforkd),
     Peer("preforkd spin", "workers, spin = 50us", "", find_spin,
          preforkd_version, preforkd_spin),
     Peer("bare epoll", "workers; the least that can be done", STREAMS,
          tool("bare"), no_version, bare),
+    Peer("bare OpenSSL", "workers; the least that can be done", TLS,
+         tool("bare-tls"), no_version, bare_tls),
     Peer("bare recvmmsg", "one process; the least that can be done",
          "udp echo", tool("bare-udp"), no_version, bare_udp),
     Peer("bare GRO", "one process, UDP_GRO and UDP_SEGMENT", "udp echo",
          tool("bare-udp"), no_version, bare_gro),
     Peer("go", "a goroutine a connection, GOMAXPROCS = workers",
-         STREAMS + ", udp echo", tool("echo-go"), go_version, go,
+         f"{STREAMS}, {TLS}, udp echo", tool("echo-go"), go_version, go,
          lambda job: {GOMAXPROCS: str(job.workers)}),
     Peer("go io.Copy", "the same, without a buffer of its own",
          "tcp echo, unix echo", tool("echo-go"), go_version, go_copy,
          lambda job: {GOMAXPROCS: str(job.workers)}),
-    Peer("nginx", "workers; stream return, idle: HTTP keep-alive",
-         "tcp hello, tcp idle", find_nginx, nginx_version, nginx),
+    Peer("nginx", "workers; stream return, idle: HTTP keep-alive; TLS echo: "
+         "proxy of a bare echo", f"tcp hello, tcp idle, {TLS}", find_nginx,
+         nginx_version, nginx, proxies="tls echo"),
+    Peer("haproxy", "threads = workers; idle: HTTP keep-alive; TLS echo: proxy "
+         "of a bare echo", "tls echo, tls idle", program("haproxy"),
+         haproxy_version, haproxy, proxies="tls echo"),
     Peer("apache2", "a thread a connection (mod_echo, mpm event)",
          "tcp echo", find_apache, apache_version, apache),
     Peer("xinetd", "internal echo: a process a connection; internal daytime",

@@ -145,6 +145,23 @@ def buffers_line(result):
         for name, sizes in seen.items()) + "\n"
 
 
+def spoken_line(result):
+    """What TLS the servers of a case spoke: they should not differ."""
+    runs = {name: good(runs) for name, runs in result["servers"].items()}
+    said = {name: {run["spoken"] for run in ok if "spoken" in run}
+            for name, ok in runs.items()}
+    words = set().union(*said.values())
+    if not words:
+        return ""
+    resumed = ", ".join(
+        f"{name} {median([run['resumed'] for run in ok]) * 100:.1f} %"
+        for name, ok in runs.items() if said[name])
+    line = words.pop() if len(words) == 1 else "DIFFERENT: " + ", ".join(
+        f"{name} {sorted(kinds)}" for name, kinds in said.items())
+    return f"TLS of {result['case']}, {result['mode']}: {line}. " \
+        f"Resumed: {resumed}.\n"
+
+
 def load_table(results):
     text = LEGEND + "\n" + LOAD_HEAD.format(own="preforkd")
     for result in results:
@@ -153,7 +170,8 @@ def load_table(results):
             cells = [result["case"], result["mode"], str(result["workers"]),
                      name] + load_cells(own, runs)
             text += "| " + " | ".join(cells) + " |\n"
-    notes = "".join(map(buffers_line, results))
+    notes = "".join(map(buffers_line, results)) + \
+        "".join(map(spoken_line, results))
     return text + ("\n" + notes if notes else "")
 
 
