@@ -4,6 +4,7 @@
  * that it sends. OpenSSL compares too (X509_check_host(3)), but tells not
  * whether a wildcard was needed, and an exact name goes before.
  */
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
@@ -61,11 +62,23 @@ add_common_name(struct tls_names *names, X509 *certificate)
 		X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
 }
 
+/* subjectAltName; NULL when there is none (*FOUND is -1), or none that can be
+ * read. */
+static GENERAL_NAMES *
+read_alternatives(X509 *certificate, int *found)
+{
+	GENERAL_NAMES *all =
+	    X509_get_ext_d2i(certificate, NID_subject_alt_name, found, NULL);
+
+	ERR_clear_error();
+	return all;
+}
+
 bool
 tls_names_read(struct tls_names *names, X509 *certificate)
 {
-	GENERAL_NAMES *all =
-	    X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	int found;
+	GENERAL_NAMES *all = read_alternatives(certificate, &found);
 	bool good = true;
 
 	*names = (struct tls_names){ 0 };
@@ -74,7 +87,7 @@ tls_names_read(struct tls_names *names, X509 *certificate)
 		if (one->type == GEN_DNS)
 			good = add(names, one->d.dNSName);
 	}
-	if (all == NULL)
+	if (found == -1)
 		good = add_common_name(names, certificate);
 	GENERAL_NAMES_free(all);
 	if (!good)
@@ -154,8 +167,8 @@ escaped(const void *bytes, size_t len)
 static char *
 first_address(X509 *certificate)
 {
-	GENERAL_NAMES *all =
-	    X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	int found;
+	GENERAL_NAMES *all = read_alternatives(certificate, &found);
 	char text[INET6_ADDRSTRLEN] = "";
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {

@@ -15,7 +15,8 @@ struct tls_names {
 	size_t n;
 };
 
-/* False when memory ran out. Names with a NUL inside are left out. */
+/* False when memory ran out. Names with a NUL inside are left out. OpenSSL's
+ * queue of errors is empty afterwards. */
 bool tls_names_read(struct tls_names *names, X509 *certificate);
 void tls_names_clear(struct tls_names *names);
 
