@@ -11,8 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,14 +117,53 @@ is_end_of_file(void)
 	    ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
+/* Called for the passphrase: notes that one is needed. */
+static int
+refuse_passphrase(char *buf, int size, int writing, void *arg)
+{
+	bool *asked = arg;
+
+	(void)writing;
+	*asked = true;
+	if (size > 0)
+		*buf = '\0';
+	return -1;
+}
+
+/* The last line begins as those of PEM do, and not even it is whole: OpenSSL
+ * takes it for text and what would have followed for nothing. */
+static bool
+ends_within_line(const struct contents *contents)
+{
+	const char *newline = memrchr(contents->bytes, '\n', contents->len);
+	const char *line = newline == NULL ? contents->bytes : newline + 1;
+	size_t len = (size_t)(contents->bytes + contents->len - line);
+
+	return len > 0 && *line == '-' &&
+	    (len < 2 * strlen("-----") ||
+		memcmp(line + len - strlen("-----"), "-----",
+		    strlen("-----")) != 0);
+}
+
+static bool
+is_whole(const struct contents *contents, char *why, size_t why_size)
+{
+	if (!ends_within_line(contents))
+		return true;
+	snprintf(why, why_size, "is cut off: its last line is not whole");
+	return false;
+}
+
 /* Also what begins, and then is cut off or spoiled, is an error. */
 static bool
 parse_certificates(BIO *bio, STACK_OF(X509) * all, char *why, size_t why_size)
 {
+	bool encrypted = false;
 	X509 *one;
 
 	ERR_clear_error();
-	while ((one = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+	while ((one = PEM_read_bio_X509(
+		    bio, NULL, refuse_passphrase, &encrypted)) != NULL) {
 		if (sk_X509_push(all, one) > 0)
 			continue;
 		X509_free(one);
@@ -160,44 +199,37 @@ STACK_OF(X509) *
 	if (!good)
 		snprintf(why, why_size, "does not fit into memory");
 	else
-		good = parse_certificates(bio, all, why, why_size);
+		good = parse_certificates(bio, all, why, why_size) &&
+		    is_whole(&contents, why, why_size);
 	BIO_free(bio);
 	wipe(&contents);
+	ERR_clear_error();
 	if (good)
 		return all;
 	sk_X509_pop_free(all, X509_free);
 	return NULL;
 }
 
-/* Called for the passphrase: notes that one is needed. */
-static int
-refuse_passphrase(char *buf, int size, int writing, void *arg)
+/* OpenSSL's own error does not tell. */
+static bool
+has_key(const struct contents *contents)
 {
-	bool *asked = arg;
+	static const char words[] = "PRIVATE KEY-----";
 
-	(void)writing;
-	*asked = true;
-	if (size > 0)
-		*buf = '\0';
-	return -1;
+	return memmem(contents->bytes, contents->len, words,
+		   sizeof(words) - 1) != NULL;
 }
 
-static EVP_PKEY *
-parse_key(BIO *bio, char *why, size_t why_size)
+static void
+say_why_no_key(const struct contents *contents, bool encrypted, char *why,
+    size_t why_size)
 {
-	bool encrypted = false;
-
-	ERR_clear_error();
-	EVP_PKEY *key =
-	    PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &encrypted);
-	if (key != NULL)
-		return key;
 	if (encrypted)
 		snprintf(why, why_size,
 		    "has an encrypted key, and nobody can "
 		    "be asked for its passphrase; store it decrypted, readable "
 		    "by root alone");
-	else if (is_end_of_file())
+	else if (!has_key(contents))
 		snprintf(why, why_size,
 		    "has no private key (\"-----BEGIN "
 		    "PRIVATE KEY-----\")");
@@ -206,8 +238,20 @@ parse_key(BIO *bio, char *why, size_t why_size)
 		    "has a private key that cannot be "
 		    "read: %s",
 		    tls_take_error());
+}
+
+static EVP_PKEY *
+parse_key(BIO *bio, const struct contents *contents, char *why, size_t why_size)
+{
+	bool encrypted = false;
+
 	ERR_clear_error();
-	return NULL;
+	EVP_PKEY *key =
+	    PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &encrypted);
+	if (key == NULL)
+		say_why_no_key(contents, encrypted, why, why_size);
+	ERR_clear_error();
+	return key;
 }
 
 EVP_PKEY *
@@ -222,7 +266,7 @@ tls_read_key(const char *path, char *why, size_t why_size)
 	if (bio == NULL)
 		snprintf(why, why_size, "does not fit into memory");
 	else
-		key = parse_key(bio, why, why_size);
+		key = parse_key(bio, &contents, why, why_size);
 	BIO_free(bio);
 	wipe(&contents);
 	return key;
