@@ -43,11 +43,6 @@ has_served_some() {
 	[ "$(counter echo accepted)" -gt 50 ]
 }
 
-free_port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # --- in the middle of work ---------------------------------------------------
 
 @test "fault 94: TERM under load cuts nobody off who was answered once" {

@@ -343,6 +343,14 @@ check_log() {
 	fi
 }
 
+# A port that nobody listens at.
+free_port() {
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
 # port SERVICE [N]: the port of its N-th listener (from 1).
 port() {
 	local text

@@ -61,14 +61,6 @@ $1"
 	A=tcp://127.0.0.1:$(<"$DIR/port")
 }
 
-# A port that nobody listens at.
-free_port() {
-	python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
-
 # start_held WORDS...: in the background, with --mark and --hold; it goes on
 # until `let_go`. What it tells is in $DIR/held, its pid in HELD_BY.
 start_held() {
