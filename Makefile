@@ -126,7 +126,10 @@ all: $(addprefix $(BUILD)/,$(SBIN_PROGRAMS) $(BIN_PROGRAMS)) ## build the progra
 run: ## install what is missing to build, build, and serve etc/demo.ini
 	@./deps.sh build
 	@$(MAKE) --no-print-directory all
-	@mkdir -p build/run
+	@$(MAKE) --no-print-directory demo-certificate
+	@echo 'to try its TLS, in another terminal:'
+	@echo '    echo hello | $(BUILD)/preforkcat --ca build/run/tls/ca.pem tls://localhost:7443'
+	@echo '    openssl s_client -CAfile build/run/tls/ca.pem -verify_return_error localhost:7443'
 	@exec $(BUILD)/preforkd -c etc/demo.ini
 
 .PHONY: test
@@ -139,8 +142,13 @@ test: ## install what is missing to test, build, run every test
 asan: ## the same with address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory test FLAVOUR=asan
 
+# For etc/demo.ini, which make run serves and tests read.
+.PHONY: demo-certificate
+demo-certificate:
+	@etc/demo-certificate.sh build/run/tls
+
 .PHONY: unit
-unit: $(UNIT) ## build the unit tests
+unit: $(UNIT) demo-certificate ## build the unit tests
 	@:
 
 .PHONY: fuzz

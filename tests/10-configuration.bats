@@ -532,7 +532,7 @@ prints_itself() {
 }
 
 @test "print: the shipped files are good" {
-	mkdir -p "$ROOT/build/run"
+	"$ROOT/etc/demo-certificate.sh" "$ROOT/build/run/tls"
 	run -0 "$PREFORKD" -t -c "$ROOT/etc/demo.ini"
 	run -0 "$PREFORKD" -t -c "$ROOT/etc/preforkd.ini"
 }

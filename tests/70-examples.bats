@@ -7,8 +7,9 @@
 # texts have their tests in 6*-preforkcat*.bats and 64-preforksniff.bats.
 
 setup() {
-	load faults
+	load guides
 	faults_setup
+	TREE=$DIR/tree
 }
 
 teardown() {
@@ -288,6 +289,50 @@ s.bind('')
 s.sendto(b'gram', '$DIR/grams')
 print(s.recv(10).decode())"
 	assert_output gram
+}
+
+# demo_commands FILE: what it says to try with the TLS service of the demo.
+demo_commands() {
+	grep -oE '(echo [a-z]+ \| )?[^ ]*(preforkcat|openssl) [^#'"'"']*localhost:7443' \
+		"$1" | sed 's|$(BUILD)|build/release|' | sort -u
+}
+
+@test "example: TLS server, as make run serves it and README says" {
+	without_leak_check
+	make_tree
+	CONFIG=$TREE/etc/demo.ini
+	set_setting workers 1
+	make_run
+	demo_commands "$ROOT/README.md" >"$DIR/commands"
+	assert_equal "$(wc -l <"$DIR/commands")" 2
+	# The same that make run prints.
+	assert_equal "$(demo_commands "$ROOT/Makefile")" "$(cat "$DIR/commands")"
+	run -0 inside bash -c "$(grep preforkcat "$DIR/commands")"
+	assert_output hello
+	# What a worker touches of OpenSSL when it first uses it is no leak.
+	take_baseline
+	run -0 inside bash -c "$(grep openssl "$DIR/commands")" <<<"hello"
+	assert_line "Verification: OK"
+	assert_line --partial "Cipher is TLS_AES_128_GCM_SHA256"
+	# The file of the key is root's alone, and no worker has it.
+	assert_equal "$(stat -c %a "$TREE/build/run/tls/demo.key")" 600
+}
+
+@test "example: TLS server, the demo's certificate is made anew in time" {
+	local made=$DIR/made/demo.pem
+	"$ROOT/etc/demo-certificate.sh" "$DIR/made"
+	cp "$made" "$DIR/first"
+	"$ROOT/etc/demo-certificate.sh" "$DIR/made"
+	cmp "$made" "$DIR/first"
+	# 61 days later less than a month is left.
+	faketime -f '+61d' "$ROOT/etc/demo-certificate.sh" "$DIR/made"
+	run ! cmp "$made" "$DIR/first"
+	run -0 faketime -f '+61d' openssl verify \
+		-CAfile "$DIR/made/ca.pem" "$made"
+	# So it is when one of the files has gone.
+	rm "$DIR/made/demo.key"
+	"$ROOT/etc/demo-certificate.sh" "$DIR/made"
+	assert_file_exist "$DIR/made/demo.key"
 }
 
 # --- clients -----------------------------------------------------------------

@@ -6,12 +6,8 @@
 # names are where it says, and do what it says.
 
 setup() {
-	load faults
-	faults_setup
-	TOUR=$ROOT/docs/tour.md
-	TREE=$DIR/tree
-	CONFIG=$TREE/etc/demo.ini
-	SOCKET=$TREE/build/run/control.sock
+	load guides
+	guides_setup docs/tour.md
 }
 
 teardown() {
@@ -23,40 +19,11 @@ teardown() {
 
 # --- verbs -------------------------------------------------------------------
 
-tour() {
-	python3 -B "$ROOT/tests/tour.py" "$TOUR" "$@"
-}
-
-# What a user sees at the root of the source tree. The programs are copies: one
-# finds its control socket beside itself.
-make_tree() {
-	local program
-	mkdir -p "$TREE/build/release" "$TREE/build/run" "$TREE/etc" "$DIR/bin"
-	cp "$ROOT/etc/demo.ini" "$ROOT/etc/tour.ini" "$TREE/etc/"
-	sed -i "s/^\[pool default\]/&\nsandbox = $(sandbox_default)/" \
-		"$TREE/etc/"*.ini
-	for program in preforkd preforkctl preforkcat preforksniff; do
-		cp "$PREFORKD_BIN/$program" "$TREE/build/release/"
-	done
-	# The tests are root.
-	printf '#!/bin/sh\nexec "$@"\n' >"$DIR/bin/sudo"
-	chmod +x "$DIR/bin/sudo"
-}
-
-# What `make run` starts, in a network of its own.
-make_run() {
-	cd "$TREE" || return
-	start_apart
-}
-
 # follow SECTION: does what it says.
 follow() {
 	make_tree
 	make_run
-	without_leak_check
-	PATH=$DIR/bin:$PATH TOUR_OUTPUT=$DIR/printed \
-		timeout 50 "${INSIDE[@]}" \
-		python3 -B "$ROOT/tests/tour.py" "$TOUR" run "$1" 3>&- 4>&-
+	do_as_it_says_by "${INSIDE[@]}" -- "$1"
 	wait_until 10 second_server_is_gone
 }
 
@@ -82,13 +49,13 @@ body() {
 	local name file missing=()
 	while read -r name file; do
 		[ -n "$(body "$name" "$file")" ] || missing+=("$name $file")
-	done < <(tour functions; tour calls | cut -d ' ' -f 2-)
+	done < <(guide functions; guide calls | cut -d ' ' -f 2-)
 	assert_equal "${missing[*]}" ""
 	# None is named without its file.
-	assert_equal "$(tour named | sort -u)" \
-		"$({ tour functions | cut -d ' ' -f 1
-			tour calls | cut -d ' ' -f 2; } | sort -u)"
-	for file in $(tour files); do
+	assert_equal "$(guide named | sort -u)" \
+		"$({ guide functions | cut -d ' ' -f 1
+			guide calls | cut -d ' ' -f 2; } | sort -u)"
+	for file in $(guide files); do
 		assert_file_exists "$ROOT/$file"
 	done
 }
@@ -99,7 +66,7 @@ body() {
 		n=$((n + 1))
 		body "$name" "$file" | grep -qw "$call" ||
 			missing+=("$call $name $file")
-	done < <(tour calls)
+	done < <(guide calls)
 	assert_equal "${missing[*]}" ""
 	assert [ "$n" -ge 40 ]
 }
@@ -115,7 +82,7 @@ body() {
 		"sender's credentials" "destination address" sendfile \
 		socketpair "close-on-exec" inherits framing Encoding \
 		AF_PACKET; do
-		grep -qF "$word" "$TOUR" || missing+=("$word")
+		grep -qF "$word" "$GUIDE" || missing+=("$word")
 	done
 	assert_equal "${missing[*]}" ""
 	# What it says is nowhere is nowhere.
@@ -125,7 +92,7 @@ body() {
 
 @test "tour: every section with commands is followed by a test here" {
 	assert_equal "$(grep -o '^	follow "[^"]*' "$BATS_TEST_FILENAME" |
-		cut -d '"' -f 2)" "$(tour sections)"
+		cut -d '"' -f 2)" "$(guide sections)"
 }
 
 @test "tour: its own configuration is valid" {
@@ -137,8 +104,8 @@ body() {
 @test "tour: a claim that is not true is noticed" {
 	make_tree
 	cd "$TREE" || return
-	TOUR=$DIR/tour.md
-	cat >"$TOUR" <<-'END'
+	GUIDE=$DIR/tour.md
+	cat >"$GUIDE" <<-'END'
 		## true
 		```console
 		$ printf 'one two\nthree\n'
@@ -170,10 +137,10 @@ body() {
 		```
 	END
 	export TOUR_OUTPUT=$DIR/printed
-	run -0 tour run true
-	run -1 tour run more
-	run -1 tour run less
-	run -1 tour run other
+	run -0 guide run true
+	run -1 guide run more
+	run -1 guide run less
+	run -1 guide run other
 	assert_output $'$ echo one\nexpected:\ntwo...\nprinted:\none'
 }
 

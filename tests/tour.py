@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: ISC
 #
-# Reads docs/tour.md as its readers do. A block ```console has commands, "$ " in
+# Reads docs/tour.md and its like as their readers do. A block ```console has commands, "$ " in
 # front, "> " where one goes on, and what they print; "..." stands for any text
 # in a line, and alone on a line for any lines; how many blanks there are in one
 # place does not count. The commands of a section are run by one shell, as a
-# reader types them in one terminal.
+# reader types them in one terminal. A block ```ini or ```sh that begins with the
+# name of a file, as a comment, is a file that the reader writes.
 #
 # usage: tour.py FILE sections       the sections that have commands
 #        tour.py FILE functions      "function file" where both are named
 #        tour.py FILE named          the functions that are named at all
 #        tour.py FILE files          the files of ours
 #        tour.py FILE calls          "call function file" of the table
-#        tour.py FILE run SECTION    status 1 and what differs, or 0
+#        tour.py FILE run SECTION... status 1 and what differs, or 0
 import fcntl
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -22,7 +24,7 @@ import time
 # Commands that only look are repeated until they show what is expected: what
 # happens in another process has no moment of its own.
 LOOKS = re.compile(
-    r"build/release/preforkctl( -s \S+)? "
+    r"(build/release/)?preforkctl( -s \S+)? "
     r"(ping|health|connections|listeners|workers|stats)\b|grep |ss ")
 PATIENCE_S = 10
 
@@ -42,20 +44,32 @@ def sections(text):
     return dict(zip(parts[1::2], parts[2::2]))
 
 
-def commands(section):
-    """Pairs: a command, and the lines that it prints."""
+def commands_of(block):
     found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", section, re.M | re.S):
-        goes_on = False
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append([line[2:], []])
-            elif line.startswith("> ") and goes_on:
-                found[-1][0] += "\n" + line[2:]
-            else:
-                found[-1][1].append(line)
-            goes_on = line[:1] in ("$", ">") and line[-1] in "\\|"
+    goes_on = False
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append([line[2:], []])
+        elif line.startswith("> ") and goes_on:
+            found[-1][0] += "\n" + line[2:]
+        else:
+            found[-1][1].append(line)
+        goes_on = line[:1] in ("$", ">") and line[-1] in "\\|"
     return found
+
+
+def steps(section):
+    """Pairs: a command and the lines that it prints, or a file and its text."""
+    for kind, block in re.findall(r"^```(console|ini|sh)\n(.*?)^```$", section,
+                                  re.M | re.S):
+        if kind == "console":
+            yield from commands_of(block)
+        elif name := re.match(r"(?:#!.*\n)?# ([\w/.-]+)\n", block):
+            yield pathlib.Path(name[1]), block
+
+
+def commands(section):
+    return [what for what, _ in steps(section) if isinstance(what, str)]
 
 
 def pattern(lines):
@@ -109,9 +123,24 @@ class Terminal:
             time.sleep(0.05)
 
 
-def run(section):
+def write_file(path, text):
+    """$TOUR_POOL is what tests need in a pool beside what the reader has."""
+    if "TOUR_POOL" in os.environ:
+        text = text.replace(
+            "\n[service", f"\n[pool default]\n{os.environ['TOUR_POOL']}\n\n"
+            "[service", 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    if text.startswith("#!"):
+        path.chmod(0o755)
+
+
+def run(all_steps):
     terminal = Terminal(os.environ["TOUR_OUTPUT"])
-    for command, lines in commands(section):
+    for command, lines in all_steps:
+        if isinstance(command, pathlib.Path):
+            write_file(command, lines)
+            continue
         got = terminal.shows(command, pattern(lines))
         if got is not None:
             print("$ " + command)
@@ -146,7 +175,8 @@ def main():
                 r"^\| `(\w+)` \| `(\w+)\(\)` \| `(\S+)` \|$", text, re.M):
             print(call, name, path)
     else:
-        sys.exit(run(sections(text)[sys.argv[3]]))
+        sys.exit(run(step for title in sys.argv[3:]
+                     for step in steps(sections(text)[title])))
 
 
 main()
