@@ -14,8 +14,8 @@
 /* Seconds since 1970 of an ASN.1 time; 0 when it is none. */
 int64_t tls_seconds(const ASN1_TIME *time);
 
-/* Whether each certificate but the first was made by the issuer of the one
- * before it; else a phrase in WHY that goes behind the name of the file. */
+/* Whether each certificate but the first has signed the one before it; else a
+ * phrase in WHY that goes behind the name of the file. */
 bool tls_check_chain(STACK_OF(X509) * chain, char *why, size_t why_size);
 
 /* Warns of a certificate (FILE, said of TITLE) that is not valid at NOW or not

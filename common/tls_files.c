@@ -221,8 +221,8 @@ has_key(const struct contents *contents)
 }
 
 static void
-say_why_no_key(const struct contents *contents, bool encrypted, char *why,
-    size_t why_size)
+say_why_no_key(
+    const struct contents *contents, bool encrypted, char *why, size_t why_size)
 {
 	if (encrypted)
 		snprintf(why, why_size,
