@@ -21,23 +21,43 @@
 
 /* --- files --------------------------------------------------------------- */
 
-/* "WHAT "FILE" cannot be used: ...", by what OpenSSL says. */
+/* The many ways to say that a file holds no such thing. */
+static bool
+is_nothing(unsigned long code)
+{
+	int lib = ERR_GET_LIB(code), reason = ERR_GET_REASON(code);
+
+	return (lib == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE) ||
+	    (lib == ERR_LIB_X509 &&
+		reason == X509_R_NO_CERTIFICATE_OR_CRL_FOUND) ||
+	    (lib == ERR_LIB_OSSL_DECODER && reason == ERR_R_UNSUPPORTED);
+}
+
+/* "WHAT "FILE" cannot be used: ...", by what OpenSSL says; its first error is
+ * the cause of the others. */
 static void
 file_error(const char *what, const char *file, char *why, size_t why_size)
 {
-	unsigned long code = ERR_peek_last_error();
+	unsigned long code = ERR_peek_error();
 	const char *words = ERR_reason_error_string(code);
 
 	if (ERR_SYSTEM_ERROR(code))
 		words = strerror(ERR_GET_REASON(code));
-	else if (words == NULL ||
-	    (ERR_GET_LIB(code) == ERR_LIB_PEM &&
-		ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
-	    (ERR_GET_LIB(code) == ERR_LIB_X509 &&
-		ERR_GET_REASON(code) == X509_R_NO_CERTIFICATE_OR_CRL_FOUND))
+	else if (words == NULL)
+		words = "it holds nothing that is known";
+	else if (is_nothing(code))
 		words = "there is none in it in PEM form";
 	snprintf(
 	    why, why_size, "%s \"%s\" cannot be used: %s", what, file, words);
+}
+
+static bool
+is_mismatch(void)
+{
+	unsigned long code = ERR_peek_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_X509 &&
+	    ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH;
 }
 
 /* OpenSSL tells of a file that it cannot open in many ways. */
@@ -87,21 +107,27 @@ no_passphrase(char *buf, int size, int writing, void *data)
 }
 
 static bool
-load_key(SSL_CTX *context, const char *key, char *why, size_t why_size)
+load_key(SSL_CTX *context, const char *cert, const char *key, char *why,
+    size_t why_size)
 {
 	bool is_encrypted = false;
 
 	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
 	SSL_CTX_set_default_passwd_cb_userdata(context, &is_encrypted);
-	int ok = SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM);
+	bool is_read =
+	    SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1;
 	SSL_CTX_set_default_passwd_cb_userdata(context, NULL);
-	if (ok == 1)
+	if (is_read && SSL_CTX_check_private_key(context) == 1)
 		return true;
 	if (is_encrypted)
 		snprintf(why, why_size,
 		    "the key \"%s\" is encrypted, and no passphrase is asked "
 		    "for",
 		    key);
+	else if (is_read || is_mismatch())
+		snprintf(why, why_size,
+		    "the key \"%s\" does not belong to the certificate \"%s\"",
+		    key, cert);
 	else
 		file_error("the key", key, why, why_size);
 	return false;
@@ -119,17 +145,9 @@ load_identity(SSL_CTX *context, const struct client_tls_options *options,
 	if (!can_open("the certificate", cert, why, why_size) ||
 	    !can_open("the key", key, why, why_size))
 		return false;
-	if (SSL_CTX_use_certificate_chain_file(context, cert) != 1) {
-		file_error("the certificate", cert, why, why_size);
-		return false;
-	}
-	if (!load_key(context, key, why, why_size))
-		return false;
-	if (SSL_CTX_check_private_key(context) == 1)
-		return true;
-	snprintf(why, why_size,
-	    "the key \"%s\" does not belong to the certificate \"%s\"", key,
-	    cert);
+	if (SSL_CTX_use_certificate_chain_file(context, cert) == 1)
+		return load_key(context, cert, key, why, why_size);
+	file_error("the certificate", cert, why, why_size);
 	return false;
 }
 
@@ -204,17 +222,6 @@ name_to_check(
 	return address_is_inet(address) ? address->host : NULL;
 }
 
-bool
-client_tls_has_name(const struct client_tls_options *options,
-    const struct address *address, char *why, size_t why_size)
-{
-	if (options->insecure || name_to_check(options, address) != NULL)
-		return true;
-	snprintf(why, why_size,
-	    "there is no name to check its certificate for: use --servername");
-	return false;
-}
-
 /* Without the zone of an address and the dot behind a whole name: neither is in
  * a certificate. False when it is no name then. */
 static bool
@@ -230,6 +237,26 @@ bare_name(const char *name, char *buf, size_t size)
 	return buf[0] != '\0';
 }
 
+bool
+client_tls_has_name(const struct client_tls_options *options,
+    const struct address *address, char *why, size_t why_size)
+{
+	const char *name = name_to_check(options, address);
+	char bare[ADDRESS_HOST_MAX];
+
+	if (name == NULL && !options->insecure) {
+		snprintf(why, why_size,
+		    "there is no name to check its certificate for: use "
+		    "--servername");
+		return false;
+	}
+	if (name == NULL || bare_name(name, bare, sizeof(bare)))
+		return true;
+	snprintf(why, why_size, "\"%s\" can be in no certificate",
+	    options->servername);
+	return false;
+}
+
 static bool
 set_name(SSL *ssl, const char *name)
 {
@@ -237,10 +264,8 @@ set_name(SSL *ssl, const char *name)
 	char bare[ADDRESS_HOST_MAX];
 	struct in6_addr ip;
 
-	if (name == NULL)
-		return true;
-	if (!bare_name(name, bare, sizeof(bare)))
-		return false;
+	if (name == NULL || !bare_name(name, bare, sizeof(bare)))
+		return name == NULL;
 	if (inet_pton(AF_INET, bare, &ip) == 1 ||
 	    inet_pton(AF_INET6, bare, &ip) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, bare) == 1;
@@ -260,16 +285,12 @@ client_tls_new(SSL_CTX *context, const struct client_tls_options *options,
 		return NULL;
 	ERR_clear_error();
 	SSL *ssl = SSL_new(context);
-	if (ssl == NULL || !client_tls_record_add(ssl) ||
-	    SSL_set_fd(ssl, fd) != 1)
-		snprintf(why, why_size, "out of memory");
-	else if (!set_name(ssl, name))
-		snprintf(why, why_size,
-		    "the name \"%s\" can be in no certificate", name);
-	else {
+	if (ssl != NULL && client_tls_record_add(ssl) &&
+	    SSL_set_fd(ssl, fd) == 1 && set_name(ssl, name)) {
 		SSL_set_connect_state(ssl);
 		return ssl;
 	}
+	snprintf(why, why_size, "out of memory");
 	SSL_free(ssl);
 	return NULL;
 }

@@ -7,6 +7,8 @@
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
 
+#include <arpa/inet.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,10 +89,14 @@ wanted_name(X509_STORE_CTX *store, char *buf, size_t size)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
 	const char *host = X509_VERIFY_PARAM_get0_host(param, 0);
+	struct in6_addr v6;
 	char *ip = host == NULL ? X509_VERIFY_PARAM_get1_ip_asc(param) : NULL;
 
 	strlcpy(buf, host != NULL ? host : ip != NULL ? ip : "?", size);
 	OPENSSL_free(ip);
+	/* OpenSSL writes all eight groups. */
+	if (host == NULL && inet_pton(AF_INET6, buf, &v6) == 1)
+		inet_ntop(AF_INET6, &v6, buf, (socklen_t)size);
 }
 
 static void

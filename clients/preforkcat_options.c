@@ -381,7 +381,7 @@ static void
 check_together(const struct options *options, const bool *given)
 {
 	unsigned use = use_of(options);
-	char why[128];
+	char why[512];
 
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!given[i] || (rows[i].use & use) != 0)
