@@ -64,6 +64,7 @@ needs_of_test() {
 	daemon nft
 	daemon tcpdump
 	command gnutls-cli
+	command gnutls-serv
 	daemon haproxy
 	command promtool
 	library libfaketime.so.1
@@ -163,6 +164,7 @@ packages() {
 	tcpdump tcpdump tcpdump tcpdump
 	openssl openssl openssl openssl
 	gnutls-cli gnutls-bin gnutls-utils gnutls-utils
+	gnutls-serv gnutls-bin gnutls-utils gnutls-utils
 	haproxy haproxy haproxy haproxy
 	promtool prometheus golang-github-prometheus prometheus
 	libfaketime.so.1 libfaketime libfaketime libfaketime
