@@ -330,6 +330,8 @@ client_tls_handshake(SSL *ssl)
 	enum client_tls_step step = conclude(ssl, SSL_do_handshake(ssl));
 	if (step == CLIENT_TLS_DONE)
 		client_tls_record_of(ssl)->established = true;
+	else if (step == CLIENT_TLS_FAILED)
+		client_tls_record_alert(ssl);
 	return step;
 }
 

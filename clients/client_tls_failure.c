@@ -7,6 +7,8 @@
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
 
+#include <sys/socket.h>
+
 #include <arpa/inet.h>
 
 #include <errno.h>
@@ -79,6 +81,26 @@ client_tls_record_failure(SSL *ssl)
 	record->has_failed = true;
 	record->code = ERR_SYSTEM_ERROR(code) ? 0 : code;
 	record->error = ERR_SYSTEM_ERROR(code) ? ERR_GET_REASON(code) : error;
+}
+
+/* A record of TLS with an alert that is not encrypted: type, version, length,
+ * level, which. */
+#define ALERT_TYPE 21
+#define ALERT_LEN  7
+
+void
+client_tls_record_alert(SSL *ssl)
+{
+	struct client_tls_record *record = client_tls_record_of(ssl);
+	unsigned char in[ALERT_LEN];
+
+	if (record->code != 0 ||
+	    (record->error != ECONNRESET && record->error != EPIPE))
+		return;
+	ssize_t n = recv(SSL_get_fd(ssl), in, sizeof(in), MSG_DONTWAIT);
+	if (n == ALERT_LEN && in[0] == ALERT_TYPE && in[3] == 0 && in[4] == 2)
+		record->code =
+		    ERR_PACK(ERR_LIB_SSL, 0, FIRST_ALERT + in[ALERT_LEN - 1]);
 }
 
 /* --- the certificate ----------------------------------------------------- */

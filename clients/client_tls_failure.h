@@ -23,6 +23,11 @@ struct client_tls_record *client_tls_record_of(const SSL *ssl);
  * that explains it. */
 void client_tls_record_failure(SSL *ssl);
 
+/* After that, in a handshake: a peer that refuses us sends an alert and closes;
+ * we may notice the end when we write, and have not read the alert. Does not
+ * block. */
+void client_tls_record_alert(SSL *ssl);
+
 /* For SSL_set_verify(3): keeps the objection. */
 int client_tls_record_objection(int ok, X509_STORE_CTX *store);
 

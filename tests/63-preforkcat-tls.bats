@@ -391,6 +391,16 @@ t.sni_callback = ask'
 	assert_output --partial 'alert is "certificate required"'
 }
 
+@test "tls: an alert is told also when the end is noticed before it" {
+	without_leak_check
+	tls_peer 'drain()' '' "$(only_tls 2); t.verify_mode = ssl.CERT_REQUIRED"
+	# Between two writes of our last flight, to switch TLS to the kernel.
+	run -76 timeout 20 strace -qq -o /dev/null -e trace=setsockopt \
+		-e inject=setsockopt:delay_enter=300000 \
+		"$PREFORKCAT" --ca "$PKI/ca.pem" "$T" </dev/null
+	assert_output --partial "preforkcat: \"$T\" refused: its alert is \"handshake failure\""
+}
+
 # --- what is agreed on -----------------------------------------------------------
 
 @test "tls: -v tells version, cipher, group, protocol and certificates, each with its time" {
