@@ -79,6 +79,10 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
 		    now > 1 && memcmp(name, key.name, sizeof(key.name)) == 0
 		    ? 2
 		    : 0;
+	} else if (SSL_version(ssl) == TLS1_3_VERSION) {
+		/* There a client shows a ticket once (RFC 8446, C.4): it would
+		 * come without one the next time. */
+		answer = 2;
 	}
 	if (answer > 0 && !set_key(&key, iv, cipher, mac, encrypt))
 		answer = -1;

@@ -3,7 +3,7 @@
 #define TESTS_UNIT_CERTIFICATES_H
 
 /*
- * Certificates for a test, made in it. Include after cmocka.h and folder.h.
+ * Certificates for a test, made in it. Include after cmocka.h.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
