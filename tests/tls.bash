@@ -141,6 +141,43 @@ add_tls_service() {
 ${4-}"
 }
 
+# --- clients -----------------------------------------------------------------
+
+# tls [ADDRESS [OPTIONS]]: sends standard input to an address of socat(1), then
+# close_notify, and prints everything that comes back. OPTIONS are those of
+# OPENSSL: addresses, for one
+tls() {
+	timeout 40 socat -t 30 - "openssl:${1:-127.0.0.1:$(port echo)},\
+cafile=$PKI/ca.pem,commonname=localhost${2:+,$2}"
+}
+
+# s_client [OPTIONS]: openssl(1) meets the service "echo"; what it tells about the
+# handshake is printed. It goes when it has heard its line again, and with it all
+# that the server has to say after the handshake.
+s_client() {
+	: >"$DIR/s_client"
+	timeout 20 openssl s_client -connect "127.0.0.1:$(port echo)" \
+		-CAfile "$PKI/ca.pem" -verify_return_error "$@" \
+		< <(echo hello && until_s_client_is_done) \
+		>"$DIR/s_client" 2>&1 3>&- 4>&-
+	local status=$?
+	cat "$DIR/s_client"
+	return "$status"
+}
+
+until_s_client_is_done() {
+	wait_until 10 grep -qE '^hello$|:error:' "$DIR/s_client"
+} 3>&- 4>&-
+
+# tls_peers LINES [WORDS]: python with what tests/tls_peers.py has, against the
+# service "echo".
+tls_peers() {
+	PORT=$(port echo) PKI=$PKI PYTHONPATH=$ROOT/tests \
+		PYTHONDONTWRITEBYTECODE=1 \
+		timeout 50 python3 -c "from tls_peers import *
+$1" "${@:2}"
+}
+
 # --- how a certificate is made -----------------------------------------------
 
 # new_certificate NAME KEY: its public part signed by $ISSUER, or by itself;
