@@ -361,6 +361,12 @@ check_plan(void)
 
 	errors_init(&errors);
 	tell_warnings();
+	if (!ticket_keys_assign(reload.next)) {
+		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
+		    "cannot make keys for session tickets: %s",
+		    strerror(errno));
+		return;
+	}
 	if (!plan_make(&reload.plan, supervisor.config, reload.next)) {
 		fail(CONTROL_FAILED, EXIT_FAILURE, NULL, "out of memory");
 		return;
@@ -404,12 +410,6 @@ begin_reading(void)
 		return;
 	}
 	errors_clear(&errors);
-	if (!ticket_keys_assign(reload.next)) {
-		fail(CONTROL_FAILED, EXIT_FAILURE, NULL,
-		    "cannot make keys for session tickets: %s",
-		    strerror(errno));
-		return;
-	}
 	check_plan();
 }
 

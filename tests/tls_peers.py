@@ -49,7 +49,8 @@ class Client:
             self.arrived, self.leaves, server_hostname=name)
 
     def send(self, data):
-        self.s.sendall(data)
+        if data:
+            self.s.sendall(data)
 
     def flight(self):
         """What it wants to send next of its handshake: nothing when that is
