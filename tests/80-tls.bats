@@ -285,13 +285,17 @@ for version in TLS_1_3, TLS_1_2:
     c.say(b"x")
     assert c.read() == b"x"
     c.s.shutdown(socket.SHUT_WR)
-    assert c.rest() == b""'
+    try:
+        assert c.rest() == b""
+    except ssl.SSLError as error:
+        assert "ALERT" in error.reason
+'
 	wait_until 10 counter_is echo tls_truncated 2
 	assert_equal "$(counter echo closed_truncated)" 2
 	assert_equal "$(counter echo closed_done)" 0
 	ended_with truncated
 	run -0 ctl stats prometheus
-	assert_output --regexp 'preforkd_closed_total\{.*cause="truncated".*\} 2'
+	assert_line --regexp '^preforkd_service_closed_total\{.*cause="truncated".*\} 2$'
 }
 
 @test "tls: a client that resets is a reset, not truncated" {
@@ -305,7 +309,7 @@ reset(c.s)'
 	assert_equal "$(counter echo tls_truncated)" 0
 }
 
-@test "tls: close_notify also when a timeout or an operator ends it" {
+@test "tls: close_notify when it was idle, none when it was cut off" {
 	serve_echo "idle_timeout = 300ms"
 	tls_peers '
 c = Client().handshake()
@@ -319,7 +323,11 @@ c = Client().handshake()
 c.say(b"x")
 assert c.read() == b"x"
 print("there", flush=True)
-assert c.rest() == b""'
+try:
+    c.rest()
+except ssl.SSLEOFError:
+    sys.exit(0)
+sys.exit("it looks like a whole")'
 	} 3>&- 4>&-
 	local client=$CLIENT_PID there
 	read -rt 20 there <&"${CLIENT[0]}"
@@ -439,8 +447,13 @@ tls_groups = P-384"
 
 # --- other people's clients --------------------------------------------------
 
+# An answer to every question: the banner of an echo service.
+serve_page() {
+	serve echo 'banner = HTTP/1.0 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\nthe page\\n'
+}
+
 @test "tls: curl gets a page" {
-	serve hello 'greeting = HTTP/1.0 200 OK\\r\\n\\r\\nthe page\\n'
+	serve_page
 	local version
 	for version in --tlsv1.3 '--tls-max 1.2'; do
 		# shellcheck disable=SC2086 # two words
@@ -464,7 +477,8 @@ tls_groups = P-384"
 			--priority="NORMAL:-VERS-ALL:+VERS-TLS$version" \
 			localhost <"$DIR/sent" >"$DIR/received" 2>"$DIR/errors"
 		cmp "$DIR/sent" "$DIR/received"
-		assert_file_contains "$DIR/told" "Description: (TLS$version)"
+		run -0 cat "$DIR/told"
+		assert_output --partial "Description: (TLS$version-"
 	done
 	wait_until 10 counter_is echo closed_done 2
 }
@@ -508,7 +522,7 @@ tls_groups = P-384"
 }
 
 @test "tls: nginx in front" {
-	serve hello 'greeting = HTTP/1.0 200 OK\\r\\n\\r\\nthe page\\n'
+	serve_page
 	cat >"$DIR/nginx.conf" <<-END
 		daemon off;
 		pid $DIR/nginx.pid;
