@@ -41,8 +41,10 @@ timers_start(struct timer_list *list, struct timer *timer, int64_t now_ms)
 {
 	int64_t deadline_ms = now_ms + list->length_ms;
 
-	if (list->length_ms == 0)
+	if (list->length_ms == 0) {
+		timers_stop(timer); /* it may run in another list */
 		return;
+	}
 	if (timer->list == list && timer->deadline_ms == deadline_ms)
 		return;
 	timers_stop(timer);

@@ -24,7 +24,7 @@ struct timer_list {
 	struct timer_queue queue;
 	LIST_ENTRY(timer_list) entry; /* among those that are not empty */
 	struct timers *timers;
-	int64_t length_ms; /* 0: timers of this list never start */
+	int64_t length_ms; /* 0: for ever, a timer started in it stops */
 	void (*expired)(struct timer *timer, void *arg);
 	void *arg;
 };

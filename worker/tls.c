@@ -187,6 +187,7 @@ refuse(struct pf_connection *c, enum failure failure, const char *why)
 	log_failure(c, why == NULL ? "it is not TLS" : why);
 	c->handshaking = false;
 	c->tls->broken = true;
+	timers_stop(&c->idle); /* which may expire in this very turn */
 	if (failure == FAILED_CLOSED || failure == FAILED_TIMEOUT) {
 		connection_kill(c, CLOSE_TLS);
 		return;
