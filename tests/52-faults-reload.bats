@@ -359,8 +359,8 @@ assert_nothing_was_taken_up() {
 		#! "banner" does not belong in [service x]; it is a setting of handler "echo"
 		greetings = hi
 		#! unknown setting "greetings" in [service x], did you mean "greeting"?
-		tls_certificate = x
-		#! unknown setting "tls_certificate" in [service x]; preforkd --explain lists all
+		frobnicate = x
+		#! unknown setting "frobnicate" in [service x]; preforkd --explain lists all
 		Listen = tcp://127.0.0.1:0
 		#! unknown setting "Listen" in [service x], did you mean "listen"?
 	END
