@@ -50,6 +50,7 @@ struct making {
 	unsigned char trust[EVP_MAX_MD_SIZE]; /* who is believed, as a digest */
 	unsigned trust_len;
 	EVP_MD_CTX *digest; /* of all that is shown and believed */
+	bool algorithms_are_good;
 };
 
 static void
@@ -181,26 +182,45 @@ set_algorithms(const struct making *making, SSL_CTX *ssl)
 	int version = service->tls_min_version == TLS_MIN_1_3 ? TLS1_3_VERSION
 							      : TLS1_2_VERSION;
 
-	if (SSL_CTX_set_min_proto_version(ssl, version) != 1) {
+	bool good = SSL_CTX_set_min_proto_version(ssl, version) == 1;
+
+	if (!good)
 		no_memory(making);
-		return false;
-	}
-	if (SSL_CTX_set_cipher_list(ssl, service->tls_ciphers) != 1)
+	if (SSL_CTX_set_cipher_list(ssl, service->tls_ciphers) != 1) {
 		complain(making, "tls_ciphers", service->tls_ciphers,
 		    "has no cipher that OpenSSL knows; ciphers(1) has the "
 		    "names");
-	else if (SSL_CTX_set_ciphersuites(ssl, service->tls_ciphersuites) != 1)
+		good = false;
+	}
+	if (SSL_CTX_set_ciphersuites(ssl, service->tls_ciphersuites) != 1) {
 		complain(making, "tls_ciphersuites", service->tls_ciphersuites,
 		    "has a cipher that OpenSSL does not know; allowed are "
 		    "names such as TLS_AES_128_GCM_SHA256, with colons");
-	else if (SSL_CTX_set1_groups_list(ssl, service->tls_groups) != 1)
+		good = false;
+	}
+	if (SSL_CTX_set1_groups_list(ssl, service->tls_groups) != 1) {
 		complain(making, "tls_groups", service->tls_groups,
 		    "has a group that OpenSSL does not know; allowed are "
 		    "names such as X25519, P-256 and P-384, with colons");
-	else
-		return true;
+		good = false;
+	}
 	ERR_clear_error();
-	return false;
+	return good;
+}
+
+/* Told once, however many contexts they are for. */
+static bool
+check_algorithms(const struct making *making)
+{
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+	bool good = ssl != NULL;
+
+	if (good)
+		good = set_algorithms(making, ssl);
+	else
+		no_memory(making);
+	SSL_CTX_free(ssl);
+	return good;
 }
 
 /* Names of the issuers are told to clients, who choose a certificate by them.
@@ -245,10 +265,25 @@ new_context(const struct making *making)
 	    SSL_CTX_set_session_id_context(
 		ssl, making->trust, making->trust_len) != 1)
 		no_memory(making);
-	else if (set_algorithms(making, ssl))
+	else if (!making->algorithms_are_good || set_algorithms(making, ssl))
 		return ssl;
 	SSL_CTX_free(ssl);
 	return NULL;
+}
+
+/* Whether there is already a certificate with a key of this kind. */
+static bool
+has_kind(SSL_CTX *ssl, int type)
+{
+	long more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST);
+
+	for (; more == 1;
+	     more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT)) {
+		X509 *one = SSL_CTX_get0_certificate(ssl);
+		if (EVP_PKEY_get_base_id(X509_get0_pubkey(one)) == type)
+			return true;
+	}
+	return false;
 }
 
 /* A context of its own, or that of the same names with a key of another kind:
@@ -266,9 +301,8 @@ context_for(const struct making *making, X509 *certificate)
 	}
 	for (size_t i = 0; i < server->n_contexts; i++) {
 		struct context *context = &server->contexts[i];
-		X509 *other = SSL_CTX_get0_certificate(context->ssl);
 		if (tls_names_equal(&context->names, &names) &&
-		    EVP_PKEY_get_base_id(X509_get0_pubkey(other)) != type) {
+		    !has_kind(context->ssl, type)) {
 			tls_names_clear(&names);
 			return context->ssl;
 		}
@@ -531,6 +565,7 @@ make(struct making *making)
 	struct tls_server *server = making->server;
 	bool good = pairs_are_whole(making);
 
+	making->algorithms_are_good = check_algorithms(making);
 	good = parse_alpn(making) && good;
 	if (!read_client_ca(making) || !digest_trust(making) || !good)
 		return;
