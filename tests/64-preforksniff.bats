@@ -31,6 +31,8 @@ teardown() {
 # start_sniff [WORDS]: captures until end_sniff. What it shows stands in $SEEN,
 # what it says in $SAID. Words in BEFORE are put before its own.
 start_sniff() {
+	# Not what an earlier one of this test has said.
+	: >"$SAID"
 	"${BEFORE[@]}" "$SNIFF" "$@" >"$SEEN" 2>"$SAID" </dev/null 3>&- 4>&- &
 	SNIFFER=$!
 	wait_until 15 grep -q 'listening on' "$SAID" || {
