@@ -302,6 +302,15 @@ load_run(struct load *load)
 	load->result->open = load->n_open;
 }
 
+void
+load_close(struct load *load)
+{
+	if (load->target->context == NULL)
+		return;
+	for (size_t i = 0; i < load->n_clients; i++)
+		connection_close(load, &load->clients[i]);
+}
+
 /* --- making one ---------------------------------------------------------- */
 
 static const struct load_kind *

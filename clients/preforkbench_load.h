@@ -147,6 +147,9 @@ void load_open(struct load *load);
 /* BLOCKS until the load is over, or the clock says stop. */
 void load_run(struct load *load);
 
+/* Says farewell on connections of TLS. Others end with the process. */
+void load_close(struct load *load);
+
 /*
  * For the kinds. A request may begin: true, and *SINCE is when, which is
  * before now when it was due before.

@@ -89,6 +89,7 @@ run_process(
 	load_run(&load);
 	tell(BYTE_ENDED);
 	wait_for_end_of(processes.release[0]);
+	load_close(&load);
 	_exit(BENCH_DONE);
 }
 

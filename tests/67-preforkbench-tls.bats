@@ -420,3 +420,50 @@ each(cut)'
 	load_with 0 -n 200 -c 3 --pipeline 2 "${TRUST[@]}" "tls://127.0.0.1:$port"
 	told '.requests == 200 and .tls.full == 3'
 }
+
+# --- preforkd ----------------------------------------------------------------
+
+@test "preforkbench, TLS: it counts what the daemon counts, whoever of its workers" {
+	write_tls_config "" "" "workers = 3"
+	add_tls_service hello hello tls://127.0.0.1:0
+	start_server
+	local e h
+	e=tls://127.0.0.1:$(port echo) h=tls://127.0.0.1:$(port hello)
+	load_with 0 -n 1001 -c 7 -t 3 --pipeline 4 "${TRUST[@]}" "$e"
+	told '.requests == 1001 and .tls.full == 7'
+	wait_until 5 counter_is echo tls_handshakes 7
+	assert_equal "$(counter echo bytes_out)" 64064
+
+	load_with 0 -n 300 -c 6 --connect --exchange read "${TRUST[@]}" "$h"
+	told '.requests == 300 and .tls.full == 300'
+	wait_until 5 counter_is hello tls_handshakes 300
+	assert_equal "$(counter hello tls_resumed)" 0
+	load_with 0 -n 300 -c 6 --connect --exchange read --resume "${TRUST[@]}" "$h"
+	told '.requests == 300 and .tls.full <= 6'
+	wait_until 5 counter_is hello tls_handshakes 600
+	assert_equal "$(counter hello tls_resumed)" "$(jq .tls.resumed "$DIR/json")"
+	assert_equal "$(counter hello tls_truncated)" 0
+}
+
+@test "preforkbench, TLS: the daemon with a connection of nothing, and many held" {
+	write_tls_config
+	start_server
+	local e version
+	e=tls://127.0.0.1:$(port echo)
+	for version in 1.2 1.3; do
+		load_with 0 -n 50 -c 5 --connect --tls-version "$version" \
+			--resume "${TRUST[@]}" "$e"
+		told '.requests == 50 and .tls.full <= 5'
+		load_with 0 --rate 400 -d 500ms --tls-version "$version" \
+			"${TRUST[@]}" "$e"
+		told '.requests == 200'
+		load_with 0 -n 20 -c 2 --size 1m --tls-version "$version" \
+			"${TRUST[@]}" "$e"
+		told '.requests == 20'
+	done
+	start_held -d 1h --idle 300 --exchange echo "${TRUST[@]}" "$e"
+	wait_until 5 counter_is echo active 300
+	let_go 0
+	wait_until 5 counter_is echo active 0
+	assert_equal "$(counter echo tls_truncated)" 0
+}

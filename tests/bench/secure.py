@@ -86,6 +86,7 @@ def haproxy_config(job):
     return f"""global
     nbthread {job.workers}
     maxconn {most}
+    no strict-limits
 defaults
     maxconn {most}
     timeout connect 10s
