@@ -30,6 +30,7 @@ common_setup() {
 	SERVER=
 	STATUS_WANTED=0
 	HELPERS=()
+	HOLDING=()
 	# Core files of killed workers would only fill the disk.
 	ulimit -c 0
 }
@@ -38,10 +39,14 @@ common_setup() {
 # bats looks only at the status of teardown() as a whole, nothing in it ends
 # the test by failing: each check here counts by itself.
 common_teardown() {
-	local pid failed=0
+	local pid held failed=0
 	for pid in "${HELPERS[@]}"; do
 		kill "$pid" 2>/dev/null || :
 		wait "$pid" 2>/dev/null || :
+	done
+	# Nobody is left that it would have to wait for.
+	for held in "${!HOLDING[@]}"; do
+		release "$held"
 	done
 	[ -z "$SERVER" ] || stop_server || failed=1
 	# No daemon of this test is left, known to it or not.
@@ -423,8 +428,14 @@ tcp() {
 	timeout 10 socat -t 10 - "tcp:127.0.0.1:$1"
 }
 
+# udp PORT [HOST]: sends standard input as a datagram and prints the answer.
 udp() {
-	timeout 5 socat -t 2 - "udp:127.0.0.1:$1"
+	local datagrams status=0
+	exec {datagrams}<>"/dev/udp/${2:-127.0.0.1}/$1"
+	cat >&"$datagrams"
+	timeout 10 dd bs=65536 count=1 status=none <&"$datagrams" || status=$?
+	exec {datagrams}>&-
+	return "$status"
 }
 
 # peers LINES [WORDS]: python with what tests/peers.py has; its PORT is that of
@@ -443,12 +454,14 @@ clients() {
 # hold NAME PORT: a connection that stays open, as descriptor ${!NAME}.
 hold() {
 	exec {held}<>"/dev/tcp/127.0.0.1/$2"
+	HOLDING[held]=1
 	printf -v "$1" '%s' "$held"
 }
 
 release() {
 	local held=$1
 	exec {held}>&-
+	unset "HOLDING[$held]"
 }
 
 # echoes FD: a held connection to an echo service answers.
