@@ -293,6 +293,7 @@ print(s.recv(10).decode())"
 
 # demo_commands FILE: what it says to try with the TLS service of the demo.
 demo_commands() {
+	# shellcheck disable=SC2016 # a variable of make
 	grep -oE '(echo [a-z]+ \| )?[^ ]*(preforkcat|openssl) [^#'"'"']*localhost:7443' \
 		"$1" | sed 's|$(BUILD)|build/release|' | sort -u
 }

@@ -34,7 +34,9 @@ make_tree() {
 
 # What `make run` starts, in a network of its own.
 make_run() {
+	# shellcheck disable=SC2034 # of helpers.bash
 	CONFIG=$TREE/etc/demo.ini
+	# shellcheck disable=SC2034 # of helpers.bash
 	SOCKET=$TREE/build/run/control.sock
 	cd "$TREE" || return
 	start_apart

@@ -44,17 +44,23 @@ def sections(text):
     return dict(zip(parts[1::2], parts[2::2]))
 
 
+def goes_on(command):
+    lines = command.splitlines()
+    return lines[-1][-1:] in ("\\", "|") or (
+        sum(line.endswith("; do") for line in lines) >
+        sum(line.startswith("done") for line in map(str.strip, lines)))
+
+
 def commands_of(block):
     found = []
-    goes_on = False
     for line in block.splitlines():
         if line.startswith("$ "):
             found.append([line[2:], []])
-        elif line.startswith("> ") and goes_on:
+        elif (line.startswith("> ") and not found[-1][1] and
+              goes_on(found[-1][0])):
             found[-1][0] += "\n" + line[2:]
         else:
             found[-1][1].append(line)
-        goes_on = line[:1] in ("$", ">") and line[-1] in "\\|"
     return found
 
 
@@ -72,17 +78,43 @@ def commands(section):
     return [what for what, _ in steps(section) if isinstance(what, str)]
 
 
-def pattern(lines):
-    """The regular expression for what is expected."""
-    text = ""
-    for line in lines:
-        if line == "...":
-            text += r"(?:.*\n)*"
-        else:
-            parts = [r"[ \t]+".join(map(re.escape, re.split(r"[ \t]+", part)))
-                     for part in line.split("...")]
-            text += ".*".join(parts) + r"\n"
-    return re.compile(text)
+def line_matches(wanted, got):
+    """Each part between "..." at its first place, the last at the end."""
+    first, *rest = re.sub(r"[ \t]+", " ", wanted).split("...")
+    got = re.sub(r"[ \t]+", " ", got)
+    if not rest:
+        return got == first
+    if not got.startswith(first):
+        return False
+    at = len(first)
+    for part in rest[:-1]:
+        at = got.find(part, at)
+        if at == -1:
+            return False
+        at += len(part)
+    return got.endswith(rest[-1]) and len(got) - len(rest[-1]) >= at
+
+
+def behind_any_lines(wanted, places):
+    """The PLACES in WANTED, and those that are reached by no further line."""
+    for place in sorted(places):
+        while place < len(wanted) and wanted[place] == "...":
+            place += 1
+            places.add(place)
+    return places
+
+
+def matches(wanted, text):
+    """All lines at once: where in WANTED may each line of TEXT leave us?"""
+    places = behind_any_lines(wanted, {0})
+    for got in text.split("\n")[:-1]:
+        after = {place for place in places
+                 if place < len(wanted) and wanted[place] == "..."}
+        after |= {place + 1 for place in places
+                  if place < len(wanted) and wanted[place] != "..." and
+                  line_matches(wanted[place], got)}
+        places = behind_any_lines(wanted, after)
+    return len(wanted) in places
 
 
 def printed(path):
@@ -116,7 +148,7 @@ class Terminal:
         end = time.monotonic() + PATIENCE_S
         while True:
             got = self.run(command)
-            if wanted.fullmatch(got):
+            if matches(wanted, got):
                 return None
             if not LOOKS.match(command) or time.monotonic() > end:
                 return got
@@ -141,7 +173,7 @@ def run(all_steps):
         if isinstance(command, pathlib.Path):
             write_file(command, lines)
             continue
-        got = terminal.shows(command, pattern(lines))
+        got = terminal.shows(command, lines)
         if got is not None:
             print("$ " + command)
             print("expected:", *lines, sep="\n")

@@ -1,0 +1,98 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2030,SC2031
+# SPDX-License-Identifier: ISC
+#
+# docs/tls.md tells the truth: its commands are run as they stand there, in an
+# empty folder, and print what it says.
+
+setup() {
+	load guides
+	guides_setup docs/tls.md
+	mkdir -p "$TREE" "$DIR/bin"
+}
+
+teardown() {
+	local failed=0
+	end_server_of_guide || failed=1
+	faults_teardown || failed=1
+	return "$failed"
+}
+
+# --- verbs -------------------------------------------------------------------
+
+FIRST="A certificate in three commands"
+SECOND="A server"
+
+# follow SECTION: does what it says, behind what it goes on from; in a network
+# of its own.
+follow() {
+	local sections=("$FIRST" "$SECOND" "$1")
+	case $1 in
+	"Before you begin" | "$FIRST") sections=("$1") ;;
+	"$SECOND") sections=("$FIRST" "$SECOND") ;;
+	esac
+	cd "$TREE" || return
+	TOUR_POOL="sandbox = $(sandbox_default)" \
+		PATH=$PREFORKD_BIN:$PATH do_as_it_says_by unshare --net \
+		sh -c 'ip link set lo up && exec "$@"' sh -- "${sections[@]}"
+}
+
+end_server_of_guide() {
+	[ ! -S "$TREE/control.sock" ] || ctl -s "$TREE/control.sock" stop now ||
+		:
+	wait_until 10 server_of_guide_is_gone
+}
+
+server_of_guide_is_gone() {
+	run ! pgrep -f "supervisor \\[$TREE/server.ini"
+}
+
+# --- what it says ------------------------------------------------------------
+
+@test "tls guide: every section with commands is followed by a test here" {
+	assert_equal "$(grep -o '^	follow "[^"]*' "$BATS_TEST_FILENAME" |
+		cut -d '"' -f 2)" "$(guide sections)"
+}
+
+@test "tls guide: Before you begin" {
+	follow "Before you begin"
+}
+
+@test "tls guide: A certificate in three commands" {
+	follow "A certificate in three commands"
+}
+
+@test "tls guide: A server" {
+	follow "A server"
+}
+
+@test "tls guide: Trying it" {
+	follow "Trying it"
+}
+
+@test "tls guide: Several names" {
+	follow "Several names"
+}
+
+@test "tls guide: Renewal" {
+	follow "Renewal"
+}
+
+@test "tls guide: Expiry" {
+	follow "Expiry"
+}
+
+@test "tls guide: Certificates of clients" {
+	follow "Certificates of clients"
+}
+
+@test "tls guide: Session tickets and their keys" {
+	follow "Session tickets and their keys"
+}
+
+@test "tls guide: What is logged and counted" {
+	follow "What is logged and counted"
+}
+
+@test "tls guide: Encryption in the kernel" {
+	follow "Encryption in the kernel"
+}
