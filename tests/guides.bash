@@ -39,6 +39,7 @@ make_run() {
 	# shellcheck disable=SC2034 # of helpers.bash
 	SOCKET=$TREE/build/run/control.sock
 	cd "$TREE" || return
+	# shellcheck disable=SC2119 # no words before it
 	start_apart
 }
 
