@@ -36,6 +36,12 @@ follow() {
 		sh -c 'ip link set lo up && exec "$@"' sh -- "${sections[@]}"
 }
 
+# What the first two sections make, without a daemon that runs.
+guide_files() {
+	follow "$SECOND"
+	end_server_of_guide
+}
+
 end_server_of_guide() {
 	[ ! -S "$TREE/control.sock" ] || ctl -s "$TREE/control.sock" stop now ||
 		:
@@ -47,6 +53,42 @@ server_of_guide_is_gone() {
 }
 
 # --- what it says ------------------------------------------------------------
+
+# with_rights_of_unit [MORE] -- COMMAND...: as root, but with no other rights
+# than the systemd unit leaves.
+with_rights_of_unit() {
+	local rights
+	rights=$(sed -n 's/^CapabilityBoundingSet=//p' \
+		"$ROOT/etc/systemd/preforkd.service" | tr 'A-Z ' 'a-z,')
+	rights=${rights//cap_/+}
+	if [ "$1" != -- ]; then
+		rights+=,+$1
+		shift
+	fi
+	shift
+	setpriv --no-new-privs --inh-caps=-all --bounding-set="-all,$rights" "$@"
+}
+
+@test "tls guide: under the unit root reads its own keys, others' with a drop-in" {
+	local closed=$DIR/private
+	guide_files
+	# As /etc/ssl/private is.
+	mkdir -m 710 "$closed"
+	mv "$TREE/server.key" "$closed/"
+	chmod 640 "$closed/server.key"
+	sed -i "s|^tls_key = .*|tls_key = $closed/server.key|" \
+		"$TREE/server.ini"
+	run -0 with_rights_of_unit -- "$PREFORKD" -t -c "$TREE/server.ini"
+	chmod 600 "$closed/server.key"
+	chown 65534 "$closed/server.key"
+	run -78 with_rights_of_unit -- "$PREFORKD" -t -c "$TREE/server.ini"
+	assert_output --partial "server.key\" cannot be read: Permission denied"
+	run -0 with_rights_of_unit dac_read_search -- \
+		"$PREFORKD" -t -c "$TREE/server.ini"
+	# The unit names that right.
+	grep -q '^# *TLS keys .*=CAP_DAC_READ_SEARCH$' \
+		"$ROOT/etc/systemd/preforkd.service"
+}
 
 @test "tls guide: every section with commands is followed by a test here" {
 	assert_equal "$(grep -o '^	follow "[^"]*' "$BATS_TEST_FILENAME" |
