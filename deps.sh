@@ -71,6 +71,7 @@ needs_of_test() {
 	command systemd-socket-activate
 	command systemd-analyze
 	daemon nginx
+	script testssl
 	END
 }
 
@@ -113,6 +114,7 @@ have() {
 	case $1 in
 	library) [ -n "$(find /usr/lib /usr/lib64 -name "$2" 2>/dev/null)" ] ;;
 	command) command -v "$2" >/dev/null 2>&1 ;;
+	script) { command -v "$2" || command -v "$2.sh"; } >/dev/null 2>&1 ;;
 	daemon) PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null 2>&1 ;;
 	module) pkg-config --exists "$2" 2>/dev/null ;;
 	bats)
@@ -170,6 +172,7 @@ packages() {
 	libfaketime.so.1 libfaketime libfaketime libfaketime
 	systemd-socket-activate systemd systemd -
 	systemd-analyze systemd systemd -
+	testssl testssl.sh testssl testssl.sh
 	clang-format clang-format clang-tools-extra clang-extra-tools
 	shellcheck shellcheck ShellCheck shellcheck
 	cppcheck cppcheck cppcheck cppcheck
