@@ -468,6 +468,20 @@ assert p.wait(10) == 0'
 	assert_output ""
 }
 
+@test "tls: preforkd, any bytes, and a service that speaks first" {
+	write_tls_config
+	add_tls_service daytime daytime tls://127.0.0.1:0
+	start_server
+	bytes 20000000 >"$DIR/in"
+	trusting "tls://localhost:$(port echo)" <"$DIR/in" >"$DIR/out"
+	cmp "$DIR/in" "$DIR/out"
+	run -0 trusting "tls://localhost:$(port daytime)" < <(exec sleep 20)
+	assert_output --partial " 20"
+	run -76 trusting "tls://localhost:$(port daytime)" --proxy-header v1 </dev/null
+	run -0 --separate-stderr trusting -v "tls://localhost:$(port echo)" </dev/null
+	assert_regex "$stderr" "handshake: TLSv1.3, .* group x25519"
+}
+
 @test "tls: the end of a reply, every time" {
 	tls_peer '
 for i in range(60):
