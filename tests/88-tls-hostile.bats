@@ -8,6 +8,8 @@
 setup_file() {
 	load tls
 	make_usual_certificates
+	cc -O2 -D_GNU_SOURCE -o "$BATS_FILE_TMPDIR/hostile" \
+		"$ROOT/tests/tls_hostile.c" -lssl -lcrypto
 }
 
 setup() {
@@ -32,6 +34,55 @@ def speak(**more):
         suppress_ragged_eofs=False, **more)
     return answered(s)
 $1" "${@:2}"
+}
+
+# hostile STEP...: see tls_hostile.c; of TLS 1.3, or VERSION, to the service
+# "echo", or $WHERE.
+hostile() {
+	timeout 40 "$BATS_FILE_TMPDIR/hostile" "${WHERE:-$(port echo)}" \
+		"${VERSION:-1.3}" "$@"
+}
+
+# The same, beside the test; what it says is in $DIR/hostile.
+start_hostile() {
+	: >"$DIR/hostile"
+	background timeout 40 "$BATS_FILE_TMPDIR/hostile" \
+		"${WHERE:-$(port echo)}" "${VERSION:-1.3}" "$@" >"$DIR/hostile"
+}
+
+hostile_has_sent() {
+	wait_until 20 grep -q '^sent' "$DIR/hostile"
+}
+
+hostile_was_cut_off() {
+	hostile_has_sent
+	run cat "$DIR/hostile"
+	assert_line ECONNRESET
+	wait_until 10 counter_is echo closed_error 1
+}
+
+# echoes_within MS: a connection over TLS of a friend, for two seconds.
+echoes_within() {
+	tls_clients '
+s, end = speak(), time.monotonic() + 2
+while (began := time.monotonic()) < end:
+    answered(s)
+    took = (time.monotonic() - began) * 1000
+    assert took < float(sys.argv[1]), took
+    time.sleep(0.002)' "$1"
+}
+
+# Hundredths of a second that the one worker has worked.
+worked() {
+	awk '{ print $14 + $15 }' "/proc/$(worker_pids)/stat"
+}
+
+rests() {
+	local before
+	before=$(worked)
+	sleep 1
+	echo "$(($(worked) - before)) of 100" >&2
+	[ $(($(worked) - before)) -lt 20 ]
 }
 
 # No worker has failed, been replaced or killed by the watchdog.
@@ -74,4 +125,57 @@ assert second.session_reused' "sed -i 's|^drain_timeout.*|drain_timeout = 4s|' \
 		'$CONFIG'; echo tls_alpn = x >>'$CONFIG'
 		'$PREFORKCTL' -s '$SOCKET' reload"
 	assert_equal "$(counter echo tls_resumed)" 1
+}
+
+# --- floods ------------------------------------------------------------------
+
+@test "nobody is held up by a flood of changes of keys, which is cut off" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	PIDS=$(worker_pids)
+	start_hostile update=600000
+	echoes_within 1500
+	hostile_was_cut_off
+	workers_are_unharmed
+	assert_counts_add_up
+}
+
+@test "nobody is held up by a flood of handshakes in TLS 1.2, which is cut off" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	PIDS=$(worker_pids)
+	VERSION=1.2
+	start_hostile hello=1000000
+	echoes_within 1500
+	hostile_was_cut_off
+	workers_are_unharmed
+}
+
+@test "a hundred changes of keys, and one that asks for ours, are no flood" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	hostile update=100 byte=1 ask=1 byte=1 notify fin read
+	assert_equal "$(counter echo closed_done)" 1
+	assert_equal "$(counter echo bytes_out)" 2
+}
+
+@test "nobody is held up by records of one byte" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	start_hostile byte=1000000
+	echoes_within 1500
+}
+
+@test "who asks for answers that it does not read costs nothing" {
+	write_config "" "workers = 1" <<-END
+		[service echo]
+		handler = discard
+		listen = tls+unix:$DIR/tls.sock
+		$(tls_pair good)
+	END
+	start_server
+	WHERE=$DIR/tls.sock start_hostile stuff mixed=200 hold
+	hostile_has_sent
+	rests
+	assert_equal "$(counter echo active)" 1
 }

@@ -348,7 +348,10 @@ wanted(const struct pf_connection *c)
 		return events;
 	if (c->pending != NULL || c->drained_due)
 		events |= EPOLLOUT;
-	if (!c->eof && !c->paused && !c->finishing && c->pending == NULL)
+	/* Who must write before it can read would be told again and again of
+	 * what it cannot take. */
+	if (!c->eof && !c->paused && !c->finishing && c->pending == NULL &&
+	    tls_wanted(c) == 0)
 		events |= EPOLLIN;
 	return events;
 }

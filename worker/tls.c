@@ -21,6 +21,16 @@
 #include "worker/stream.h"
 #include "worker/tls.h"
 
+/*
+ * One call of SSL_read() goes on while the socket brings records without data
+ * (changes of keys, handshakes that are not wanted), which a client can send as
+ * fast as they are read. So the socket is read for READ_US only in a call, and
+ * not at all for who has caused more than MESSAGES_MAX steps of the protocol
+ * without data in between.
+ */
+#define READ_US	     500
+#define MESSAGES_MAX 1000
+
 struct tls {
 	SSL *ssl;
 	struct pf_connection *connection;
@@ -33,6 +43,8 @@ struct tls {
 	bool established;     /* the handshake has succeeded */
 	bool broken;	      /* nothing more can be sent */
 	bool read_must_write; /* an answer to a change of keys */
+	uint16_t n_messages;  /* and answers to them, since the last data */
+	int64_t reads_until_us; /* of this turn; 0: it has not read yet */
 };
 
 /* Why a handshake has failed: its counter and its words. */
@@ -100,6 +112,47 @@ join_queue(struct tls *tls, struct tls_queue *queue)
 	tls->queue = queue;
 }
 
+/* Asked before each read(2) of OpenSSL, which this may put off or forbid. */
+static long
+may_read(BIO *bio, int what, const char *data, size_t len, int arg_i,
+    long arg_l, int result, size_t *processed)
+{
+	struct tls *tls = (struct tls *)BIO_get_callback_arg(bio);
+
+	(void)data;
+	(void)len;
+	(void)arg_i;
+	(void)arg_l;
+	(void)processed;
+	if (what != BIO_CB_READ)
+		return result;
+	if (tls->n_messages > MESSAGES_MAX) {
+		BIO_clear_retry_flags(bio);
+		errno = EPROTO;
+		return -1;
+	}
+	int64_t now_us = clock_monotonic_us();
+	if (tls->reads_until_us == 0)
+		tls->reads_until_us = now_us + READ_US;
+	if (now_us < tls->reads_until_us)
+		return 1;
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
+/* After the handshake: an alert, or a step in a handshake that follows it. */
+static void
+count_message(const SSL *ssl, int where, int value)
+{
+	struct tls *tls =
+	    (struct tls *)BIO_get_callback_arg(SSL_get_rbio(ssl));
+
+	(void)value;
+	if ((where & (SSL_CB_ALERT | SSL_CB_LOOP)) != 0 &&
+	    tls->n_messages <= MESSAGES_MAX)
+		tls->n_messages++;
+}
+
 bool
 tls_open(struct pf_connection *c)
 {
@@ -116,6 +169,8 @@ tls_open(struct pf_connection *c)
 		return false;
 	}
 	SSL_set_accept_state(tls->ssl);
+	BIO_set_callback_arg(SSL_get_rbio(tls->ssl), (char *)tls);
+	BIO_set_callback_ex(SSL_get_rbio(tls->ssl), may_read);
 	tls->connection = c;
 	tls->waits = EPOLLIN;
 	c->tls = tls;
@@ -251,6 +306,7 @@ established(struct pf_connection *c)
 	if (BIO_get_ktls_send(SSL_get_wbio(tls->ssl)))
 		counter_add(&counters->tls_kernel, 1);
 	tls->established = true;
+	SSL_set_info_callback(tls->ssl, count_message);
 	/* The last message may have brought the first bytes along. */
 	tls->more = SSL_has_pending(tls->ssl) == 1;
 	c->handshaking = false;
@@ -265,6 +321,7 @@ go_on(struct pf_connection *c)
 
 	ERR_clear_error();
 	errno = 0;
+	tls->reads_until_us = 0;
 	int rc = SSL_do_handshake(tls->ssl);
 	if (rc == 1) {
 		established(c);
@@ -343,8 +400,10 @@ read_record(struct tls *tls, void *buf, size_t size)
 	ERR_clear_error();
 	errno = 0;
 	int rc = SSL_read_ex(tls->ssl, buf, size, &n);
-	if (rc == 1)
+	if (rc == 1) {
+		tls->n_messages = 0;
 		return (ssize_t)n;
+	}
 	int error = errno_of(tls, rc);
 	if (error == 0)
 		tls->ended = true;
@@ -361,6 +420,7 @@ tls_receive(struct pf_connection *c, void *buf, size_t size)
 	ssize_t n = 0;
 
 	tls->read_must_write = false;
+	tls->reads_until_us = 0;
 	do {
 		n = read_record(tls, (char *)buf + got, size - got);
 		if (n > 0)

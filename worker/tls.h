@@ -42,8 +42,8 @@ ssize_t tls_send(struct pf_connection *c, const void *data, size_t len);
 /* Our side has said everything: sends close_notify, if it can be sent now. */
 void tls_finish(struct pf_connection *c);
 
-/* EPOLL* bits that TLS waits for beside what the connection does; while the
- * handshake lasts, all of them. */
+/* EPOLL* bits that TLS waits for: before C can be read when it is open, while
+ * the handshake lasts to go on with that. */
 uint32_t tls_wanted(const struct pf_connection *c);
 
 /* C may read, and bytes have been received that the poller knows nothing of:
