@@ -298,6 +298,33 @@ demo_commands() {
 		"$1" | sed 's|$(BUILD)|build/release|' | sort -u
 }
 
+@test "example: TLS server, only accepted sockets are wrapped" {
+	"$ROOT/etc/demo-certificate.sh" "$DIR/tls"
+	write_config "" "workers = 1" <<-END
+		[service example]
+		handler = hello
+		listen = tls://*:8443 tcp://*:9000
+		tls_certificate = $DIR/tls/demo.pem
+		tls_key = $DIR/tls/demo.key
+	END
+	start_apart
+	# The first says nothing in its handshake: nobody waits for it. The
+	# listener beside it is plain.
+	inside_python "
+import ssl
+context = ssl.create_default_context(cafile='$DIR/tls/ca.pem')
+mute = connect(8443)
+for i in range(3):
+    with socket.create_connection(('localhost', 8443)) as s:
+        with context.wrap_socket(s, server_hostname='localhost') as tls:
+            assert tls.recv(100) == b'Hello 127.0.0.1\n'
+            assert tls.recv(100) == b''
+with socket.create_connection(('localhost', 9000)) as s:
+    assert s.recv(100) == b'Hello 127.0.0.1\n'
+assert waits(mute)"
+	GROWTH_KIB=5000
+}
+
 @test "example: TLS server, as make run serves it and README says" {
 	without_leak_check
 	make_tree
@@ -389,6 +416,30 @@ demo_commands() {
 	shows $'health\nOK ready\n.\nended with 0'
 }
 
+@test "example: TLS client: default context, host name always verified" {
+	"$ROOT/etc/demo-certificate.sh" "$DIR/tls"
+	write_config <<-END
+		[service example]
+		handler = hello
+		listen = tls://*:8443
+		tls_certificate = $DIR/tls/demo.pem
+		tls_key = $DIR/tls/demo.key
+	END
+	start_apart
+	GROWTH_KIB=5000
+	local cat=$PREFORKD_BIN/preforkcat
+	# Whom the system trusts is trusted, and nobody else.
+	run -77 inside "$cat" tls://localhost:8443
+	assert_output --partial "unable to get local issuer certificate"
+	run -0 inside env SSL_CERT_FILE="$DIR/tls/ca.pem" \
+		"$cat" tls://localhost:8443
+	assert_output "Hello 127.0.0.1"
+	# A certificate that holds, for somebody else.
+	run -77 inside env SSL_CERT_FILE="$DIR/tls/ca.pem" \
+		"$cat" tls://127.0.0.2:8443
+	assert_output --partial "mismatch"
+}
+
 # --- all of them -------------------------------------------------------------
 
 @test "every example of the texts has a test named after it" {
@@ -402,7 +453,8 @@ demo_commands() {
 		"connect, trying each address" \
 		"TCP client, GET / HTTP/1.1" "echo client, line by line" \
 		"time client" "UDP client with timeout" "packet sniffer" \
-		"netstat view" "telnet as a debugging aid"; do
+		"netstat view" "telnet as a debugging aid" \
+		"TLS server" "TLS client"; do
 		grep -qE "^@test \"(example: )?$example" "$ROOT"/tests/*.bats ||
 			missing+=("$example")
 	done
