@@ -38,7 +38,7 @@ follow() {
 
 # What the first two sections make, without a daemon that runs.
 guide_files() {
-	follow "$SECOND"
+	cd "$TREE" && follow "$SECOND"
 	end_server_of_guide
 }
 
@@ -88,6 +88,37 @@ with_rights_of_unit() {
 	# The unit names that right.
 	grep -q '^# *TLS keys .*=CAP_DAC_READ_SEARCH$' \
 		"$ROOT/etc/systemd/preforkd.service"
+}
+
+# The words of an X macro of a header: macro_words NAME FILE.
+macro_words() {
+	sed -n "/^#define $1(X)/,/[^\\\\]\$/p" "$ROOT/$2" |
+		sed -n 's/.*X(.*"\(.*\)").*/\1/p'
+}
+
+@test "tls guide: every reason of a failed handshake is explained" {
+	local reason n=0
+	while read -r reason; do
+		n=$((n + 1))
+		grep -q "^| \`$reason\` |" "$GUIDE"
+	done < <(sed -n 's/^	X(tls_failed_\([a-z]*\),.*/\1/p' \
+		"$ROOT/common/counters.h")
+	assert [ "$n" -ge 7 ]
+}
+
+@test "tls guide: preforkctl(8) tells every cause, and every state" {
+	local word n=0
+	for word in $(macro_words CLOSE_CAUSES worker/connection.h) \
+		$(sed -n '/^state_name/,/^}/p' "$ROOT/supervisor/queries.c" |
+			grep -oE '"[a-z-]+"' | tr -d '"'); do
+		n=$((n + 1))
+		grep -qE "^\.(It )?Li (.* )?$word( .*)?\$" \
+			"$ROOT/docs/preforkctl.8" || {
+			echo "no word of $word" >&2
+			return 1
+		}
+	done
+	assert [ "$n" -ge 14 ]
 }
 
 @test "tls guide: every section with commands is followed by a test here" {
