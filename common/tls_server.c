@@ -376,6 +376,11 @@ use_pair(const struct making *making, size_t i, STACK_OF(X509) * chain,
 	X509 *first = sk_X509_value(chain, 0);
 	char why[512];
 
+	/* First: where it is wrong, the key is likely that of another one. */
+	if (!tls_check_chain(chain, why, sizeof(why))) {
+		complain_of_file(making, "tls_certificate", files, i, why);
+		return;
+	}
 	if (X509_check_private_key(first, key) != 1) {
 		ERR_clear_error();
 		snprintf(why, sizeof(why),
@@ -383,10 +388,6 @@ use_pair(const struct making *making, size_t i, STACK_OF(X509) * chain,
 		    files->items[i]);
 		complain_of_file(
 		    making, "tls_key", &making->service->tls_key, i, why);
-		return;
-	}
-	if (!tls_check_chain(chain, why, sizeof(why))) {
-		complain_of_file(making, "tls_certificate", files, i, why);
 		return;
 	}
 	SSL_CTX *ssl = context_for(making, first);

@@ -110,6 +110,18 @@ with_pair() {
 	complains "tls_key: .*$PKI/good.key.*$PKI/rsa.pem.*"
 }
 
+# Said of the file that is to be mended: the key is the right one.
+@test "certificates: those of a file in a wrong order are told as that" {
+	cat "$PKI/ca.pem" "$PKI/good.pem" >"$DIR/root-first"
+	cat "$PKI/good.pem" "$PKI/second.pem" >"$DIR/stranger-behind"
+	local file
+	for file in root-first stranger-behind; do
+		with_pair "$DIR/$file" "$PKI/good.key"
+		complains "tls_certificate: .*$DIR/$file\" has certificates in a \
+wrong order: number 2 is not the issuer of number 1.*"
+	done
+}
+
 @test "certificates: files that are not there, not readable, not files" {
 	with_pair "$DIR/none.pem" "$PKI/good.key"
 	complains "tls_certificate: .*$DIR/none.pem.*No such file or directory"
