@@ -16,6 +16,7 @@
 #	                 resumption has a file of its own, 82-tls-resumption
 # The chain of trust is not: the scanner is told of our authority.
 
+# shellcheck source=tests/tls.bash
 source "${BATS_TEST_DIRNAME}/tls.bash"
 
 setup_file() {
