@@ -246,6 +246,29 @@ assert (lines * (len(got) // len(lines) + 1)).startswith(got)'
 	assert_equal "$(counter echo accepted)" 2
 }
 
+@test "tls: a socket of a service manager" {
+	write_config <<-END
+		[service echo]
+		handler = upper
+		listen = tls+fd://stream
+		$(tls_pair good)
+	END
+	systemd-socket-activate -l "$DIR/s" --fdname=stream \
+		"$PREFORKD" -c "$CONFIG" 2>>"$LOG" </dev/null 3>&- 4>&- &
+	SERVER=$!
+	wait_until 5 test -S "$DIR/s"
+	# The first client makes it start, and says nothing.
+	socat -u "unix-connect:$DIR/s" /dev/null </dev/null &
+	HELPERS+=($!)
+	wait_until 10 ctl health
+	assert_equal "$(listener echo)" "tls+unix:$DIR/s"
+	tls_peers "
+c = Client(s=local('$DIR/s')).handshake()
+c.say(b'hello')
+c.half_close()
+assert c.rest() == b'HELLO'"
+}
+
 @test "tls: a hundred clients at a time, none hears another" {
 	serve_echo
 	tls_peers '
@@ -354,6 +377,17 @@ sys.exit("it looks like a whole")'
 	done
 	wait_until 5 counter_is echo tls_failed_mismatch 2
 	assert_equal "$(counter echo tls_handshakes)" 2
+}
+
+@test "tls: no early data: what is sent before the handshake is not taken" {
+	serve_echo
+	run -0 s_client -sess_out "$DIR/session"
+	assert_output --partial "Max Early Data: 0"
+	echo early >"$DIR/early"
+	run s_client -sess_in "$DIR/session" -early_data "$DIR/early"
+	refute_line early
+	run -0 s_client -sess_in "$DIR/session"
+	assert_output --partial "Early data was not sent"
 }
 
 @test "tls: tls_min_version = 1.3 refuses 1.2" {

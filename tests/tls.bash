@@ -170,9 +170,11 @@ until_s_client_is_done() {
 } 3>&- 4>&-
 
 # tls_peers LINES [WORDS]: python with what tests/tls_peers.py has, against the
-# service "echo".
+# service "echo" when that has a port.
 tls_peers() {
-	PORT=$(port echo) PKI=$PKI PYTHONPATH=$ROOT/tests \
+	local port
+	port=$(port echo)
+	PORT=${port##*/*} PKI=$PKI PYTHONPATH=$ROOT/tests \
 		PYTHONDONTWRITEBYTECODE=1 \
 		timeout 50 python3 -c "from tls_peers import *
 $1" "${@:2}"
