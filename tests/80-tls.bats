@@ -339,7 +339,7 @@ c = Client().handshake()
 assert c.rest() == b""'
 	wait_until 10 counter_is echo closed_idle 1
 	set_setting idle_timeout 1m
-	run -0 ctl reload
+	renew reload
 	coproc CLIENT {
 		tls_peers '
 c = Client().handshake()

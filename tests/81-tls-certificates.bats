@@ -322,7 +322,7 @@ release_tls() {
 	install_pair other-good
 	# Nobody has asked for it yet.
 	shows good
-	run -0 ctl reload
+	renew reload
 	shows other-good
 	held_echoes "still here"
 	release_tls
@@ -342,7 +342,7 @@ release_tls() {
 	run -0 ctl reload
 	before=$(worker_pids second)
 	install_pair other-good
-	run -0 ctl reload
+	renew reload
 	shows other-good
 	assert_equal "$(worker_pids second)" "$before"
 }
@@ -366,7 +366,7 @@ release_tls() {
 	serve_own no-intermediate
 	run ! tls <<<"hello"
 	cp "$PKI/chained.pem" "$DIR/cert.pem"
-	run -0 ctl reload
+	renew reload
 	assert_equal "$(tls <<<"hello")" hello
 }
 
@@ -405,7 +405,7 @@ release_tls() {
 	shows good
 	held_echoes "not moved"
 	cp "$PKI/other-good.key" "$DIR/cert.key"
-	run -0 ctl reload
+	renew reload
 	shows other-good
 	held_echoes "nor now"
 	release_tls
@@ -420,7 +420,7 @@ release_tls() {
 	kill -STOP "$(worker_pid 2)"
 	shows good
 	kill -CONT "$(worker_pid 2)"
-	run -0 ctl restart
+	renew restart
 	shows good
 }
 
@@ -436,7 +436,7 @@ release_tls() {
 	run ! grep cert < <(ls -l "/proc/$worker/fd")
 	run ! "${NOBODY[@]}" cat "$DIR/cert.key"
 	install_pair other-good
-	run -0 ctl reload
+	renew reload
 	shows other-good
 }
 
@@ -568,7 +568,7 @@ refused() {
 	serve_echo "tls_client_ca = $DIR/ca.pem\ntls_client_verify = required"
 	answers client
 	cp "$PKI/other-ca.pem" "$DIR/ca.pem"
-	run -0 ctl reload
+	renew reload
 	answers client-of-other
 	refused client 'unknown ca'
 	: >"$DIR/ca.pem"

@@ -204,13 +204,13 @@ for version in TLS_1_3, TLS_1_2:
 	local before
 	before=$(worker_pids)
 	touch_workers
-	run -0 ctl reload
+	renew reload
 	refute [ "$(worker_pids)" = "$before" ]
 	resumed yes
 	add_tls_service upper upper tls://127.0.0.1:0
-	run -0 ctl reload
+	renew reload
 	resumed yes
-	run -0 ctl restart
+	renew restart
 	resumed yes
 }
 
@@ -228,7 +228,7 @@ for version in TLS_1_3, TLS_1_2:
 	start_sessions
 	cp "$PKI/rsa.pem" "$DIR/cert.pem"
 	cp "$PKI/rsa.key" "$DIR/cert.key"
-	run -0 ctl reload
+	renew reload
 	resumed yes
 }
 
@@ -289,7 +289,7 @@ for version in TLS_1_3, TLS_1_2:
 @test "resumption: rotation goes on after a reload" {
 	serve "tls_ticket_lifetime = 2s\nnodelay = yes"
 	touch_workers
-	run -0 ctl reload
+	renew reload
 	wait_for_rotation
 	wait_for_rotation
 	start_sessions
@@ -310,7 +310,7 @@ for version in TLS_1_3, TLS_1_2:
 	serve "tls_session_tickets = yes"
 	start_sessions
 	set_setting tls_session_tickets no
-	run -0 ctl reload
+	renew reload
 	resumed no
 	run -0 s_client -tls1_3
 	refute_output --partial "New Session Ticket arrived"
@@ -351,7 +351,7 @@ for version in TLS_1_3, TLS_1_2:
 	start_sessions client
 	resumed yes
 	cat "$PKI/other-ca.pem" >"$DIR/ca.pem"
-	run -0 ctl reload
+	renew reload
 	# Nor does the certificate hold any more in a full handshake.
 	resumed refused
 	assert_equal "$(counter echo tls_resumed)" 2
@@ -363,7 +363,7 @@ for version in TLS_1_3, TLS_1_2:
 	run -0 s_client -tls1_2 -sess_out "$DIR/2"
 	run -0 s_client -tls1_3 -sess_out "$DIR/3"
 	set_setting tls_client_verify required
-	run -0 ctl reload
+	renew reload
 	for version in 2 3; do
 		run s_client "-tls1_$version" -sess_in "$DIR/$version"
 		refute_line hello

@@ -127,7 +127,7 @@ held.unwrap()"
 	# Both new: up to date, and without a trace of those that failed.
 	cp "$PKI/other-good.pem" "$DIR/cert.pem"
 	cp "$PKI/other-good.key" "$DIR/cert.key"
-	run -0 ctl reload
+	renew reload
 	is_served_by_tls
 	run -0 s_client
 	assert_output --partial "subject=CN = other-good"
@@ -618,7 +618,7 @@ for version in TLS_1_2, TLS_1_3:
         assert resumes(c, session)'
 	touch_workers
 	run -0 s_client -sess_out "$DIR/session"
-	run -0 ctl reload
+	renew reload
 	run -0 s_client -sess_in "$DIR/session"
 	assert_output --partial "Reused, TLSv1.3"
 	wait_until 10 is_not_resumed

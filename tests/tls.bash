@@ -141,6 +141,22 @@ add_tls_service() {
 ${4-}"
 }
 
+# renew reload|restart: with new workers for the default pool. The answer comes
+# when they are ready; a moment later no old one accepts any more, and only then
+# every new connection is sure to find what is new.
+renew() {
+	local pid former
+	mapfile -t former < <(worker_pids)
+	run -0 ctl "$1"
+	for pid in "${former[@]}"; do
+		wait_until 10 has_left "$pid"
+	done
+}
+
+has_left() {
+	is_gone "$1" || log_has "preforkd\[$1\]: debug: .*: draining$"
+}
+
 # --- clients -----------------------------------------------------------------
 
 # tls [ADDRESS [OPTIONS]]: sends standard input to an address of socat(1), then
