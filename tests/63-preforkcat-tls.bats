@@ -106,9 +106,10 @@ openssl_server() {
 	T=tls://localhost:$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$DIR/s_server")
 }
 
-# socat_server WORDS...: a program behind socat's TLS. T is its address.
+# socat_server WORDS...: a program behind socat's TLS, which by itself would wait
+# half a second for the end of an answer. T is its address.
 socat_server() {
-	background socat -d -d "OPENSSL-LISTEN:0,bind=127.0.0.1,fork,verify=0,cert=$PKI/good.pem,key=$PKI/good.key" \
+	background socat -t 20 -d -d "OPENSSL-LISTEN:0,bind=127.0.0.1,fork,verify=0,cert=$PKI/good.pem,key=$PKI/good.key" \
 		"$@" 2>"$DIR/socat"
 	wait_until 10 grep -q 'listening on' "$DIR/socat"
 	T=tls://localhost:$(sed -n 's/.*listening on .*:\([0-9]*\)$/\1/p' "$DIR/socat")
