@@ -36,14 +36,14 @@ struct tls {
 	struct pf_connection *connection;
 	TAILQ_ENTRY(tls) entry; /* in the line, or among those to read again */
 	struct tls_queue *queue;
-	uint32_t waits;	      /* EPOLL* bits of the handshake */
-	int error;	      /* found behind bytes: for the next receive */
-	bool ended;	      /* the same, close_notify */
-	bool more;	      /* OpenSSL has bytes, or one of those two */
-	bool established;     /* the handshake has succeeded */
-	bool broken;	      /* nothing more can be sent */
-	bool read_must_write; /* an answer to a change of keys */
-	uint16_t n_messages;  /* and answers to them, since the last data */
+	uint32_t waits;		/* EPOLL* bits of the handshake */
+	int error;		/* found behind bytes: for the next receive */
+	bool ended;		/* the same, close_notify */
+	bool more;		/* OpenSSL has bytes, or one of those two */
+	bool established;	/* the handshake has succeeded */
+	bool broken;		/* nothing more can be sent */
+	bool read_must_write;	/* an answer to a change of keys */
+	uint16_t n_messages;	/* and answers to them, since the last data */
 	int64_t reads_until_us; /* of this turn; 0: it has not read yet */
 };
 
@@ -144,8 +144,7 @@ may_read(BIO *bio, int what, const char *data, size_t len, int arg_i,
 static void
 count_message(const SSL *ssl, int where, int value)
 {
-	struct tls *tls =
-	    (struct tls *)BIO_get_callback_arg(SSL_get_rbio(ssl));
+	struct tls *tls = (struct tls *)BIO_get_callback_arg(SSL_get_rbio(ssl));
 
 	(void)value;
 	if ((where & (SSL_CB_ALERT | SSL_CB_LOOP)) != 0 &&
