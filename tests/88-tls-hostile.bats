@@ -179,3 +179,35 @@ assert second.session_reused' "sed -i 's|^drain_timeout.*|drain_timeout = 4s|' \
 	rests
 	assert_equal "$(counter echo active)" 1
 }
+
+# --- ends --------------------------------------------------------------------
+
+# In the buffers of a socket there is room for the last bytes of the echo, and
+# for no more.
+@test "close_notify comes also when the last bytes have filled the socket" {
+	write_config "" "workers = 1" <<-END
+		[service echo]
+		handler = echo
+		listen = tls+unix:$DIR/tls.sock
+		$(tls_pair good)
+	END
+	start_server
+	local kilobytes
+	for kilobytes in $(seq 180 208); do
+		WHERE=$DIR/tls.sock hostile kilo="$kilobytes" notify data
+	done >"$DIR/hostile"
+	run grep -c ', then close_notify' "$DIR/hostile"
+	assert_output 29
+	assert_equal "$(counter echo closed_done)" 29
+}
+
+@test "an end in the middle of a record, behind whole ones, is one cut off" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	hostile half fin read
+	assert_equal "$(counter echo tls_truncated)" 1
+	assert_equal "$(counter echo closed_truncated)" 1
+	hostile byte=1 raw=100 read
+	assert_equal "$(counter echo closed_error)" 1
+	assert_counts_add_up
+}

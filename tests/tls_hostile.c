@@ -9,10 +9,11 @@
  *	KIND=N	sends N records of a kind; the whole is made before the first
  *		is sent, and each such step tells how long sending took
  *	stuff KIND=N	the same, until nothing has been taken for a second
- *	half	the first half of a record
+ *	half	at once a byte and the first half of a record
  *	raw=N	N bytes that are no record
  *	fin	shuts its side of the connection down
  *	read	reads until the end or an error, and tells how many bytes came
+ *	data	the same, by OpenSSL, and tells whether close_notify came
  *	hold	waits for its end
  *	reset	closes by a reset
  *
@@ -374,14 +375,32 @@ read_all(void)
 	    n == 0 ? "the end" : strerrorname_np(errno));
 }
 
+/* By OpenSSL, which still has the keys of that direction. */
+static void
+read_data(void)
+{
+	static char data[65536];
+	size_t total = 0;
+	int n;
+
+	usleep(20000); /* for the other side to have all its buffers full */
+	while ((n = SSL_read(client.ssl, data, sizeof(data))) > 0)
+		total += (size_t)n;
+	printf("%zu bytes, then %s\n", total,
+	    SSL_get_error(client.ssl, n) == SSL_ERROR_ZERO_RETURN
+		? "close_notify"
+		: "no close_notify");
+}
+
 static void
 take_step(const char *step)
 {
 	const struct linger at_once = { .l_onoff = 1 };
 
 	if (strcmp(step, "half") == 0) {
+		add_record(&kinds[0]);
 		add_record(&kinds[1]);
-		client.len /= 2;
+		client.len -= 512;
 		send_all(false);
 	} else if (strncmp(step, "raw=", 4) == 0) {
 		long n = atol(step + 4);
@@ -391,6 +410,8 @@ take_step(const char *step)
 		shutdown(client.fd, SHUT_WR);
 	else if (strcmp(step, "read") == 0)
 		read_all();
+	else if (strcmp(step, "data") == 0)
+		read_data();
 	else if (strcmp(step, "hold") == 0)
 		pause();
 	else if (strcmp(step, "reset") == 0) {

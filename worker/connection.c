@@ -317,7 +317,7 @@ bury(struct worker *worker, struct pf_connection *c)
 	access_log_write(c, length_ms);
 	/* Only then it is a whole: what was cut off must not look like it. */
 	if (c->cause == CLOSE_IDLE && c->pending == NULL)
-		tls_finish(c);
+		(void)tls_finish(c);
 	tls_free(c);
 	close(c->fd);
 	LIST_REMOVE(c, entry);

@@ -236,7 +236,8 @@ stream_end(struct pf_connection *c)
 {
 	struct worker *worker = connection_worker(c);
 
-	tls_finish(c);
+	if (!tls_finish(c))
+		return; /* it comes again */
 	if (!c->eof)
 		linger(c);
 	if (c->dead)

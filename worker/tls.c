@@ -43,6 +43,7 @@ struct tls {
 	bool established;	/* the handshake has succeeded */
 	bool broken;		/* nothing more can be sent */
 	bool read_must_write;	/* an answer to a change of keys */
+	bool end_must_write;	/* close_notify */
 	uint16_t n_messages;	/* and answers to them, since the last data */
 	int64_t reads_until_us; /* of this turn; 0: it has not read yet */
 };
@@ -444,7 +445,7 @@ tls_send(struct pf_connection *c, const void *data, size_t len)
 	size_t sent = 0;
 
 	if (tls->broken) {
-		errno = EPIPE;
+		errno = tls->error != 0 ? tls->error : EPIPE;
 		return -1;
 	}
 	while (sent < len) {
@@ -467,17 +468,20 @@ tls_send(struct pf_connection *c, const void *data, size_t len)
 	return (ssize_t)sent;
 }
 
-void
+bool
 tls_finish(struct pf_connection *c)
 {
 	struct tls *tls = c->tls;
 
 	if (tls == NULL || !tls->established || tls->broken)
-		return;
+		return true;
 	ERR_clear_error();
-	SSL_shutdown(tls->ssl);
+	int rc = SSL_shutdown(tls->ssl);
+	tls->end_must_write =
+	    rc < 0 && SSL_get_error(tls->ssl, rc) == SSL_ERROR_WANT_WRITE;
 	ERR_clear_error();
-	tls->broken = true;
+	tls->broken = !tls->end_must_write;
+	return tls->broken;
 }
 
 uint32_t
@@ -489,7 +493,7 @@ tls_wanted(const struct pf_connection *c)
 		return 0;
 	if (c->handshaking)
 		return tls->queue != NULL ? 0 : tls->waits;
-	return tls->read_must_write ? EPOLLOUT : 0;
+	return tls->read_must_write || tls->end_must_write ? EPOLLOUT : 0;
 }
 
 void

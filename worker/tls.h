@@ -39,8 +39,9 @@ void tls_expired(struct pf_connection *c);
 ssize_t tls_receive(struct pf_connection *c, void *buf, size_t size);
 ssize_t tls_send(struct pf_connection *c, const void *data, size_t len);
 
-/* Our side has said everything: sends close_notify, if it can be sent now. */
-void tls_finish(struct pf_connection *c);
+/* Our side has said everything: sends close_notify. False when it must be
+ * called again as soon as C can be written to. */
+bool tls_finish(struct pf_connection *c);
 
 /* EPOLL* bits that TLS waits for: before C can be read when it is open, while
  * the handshake lasts to go on with that. */
