@@ -1,61 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From the settings of a service to contexts of OpenSSL. Everything that can be
- * wrong with them is found here, while the configuration is read; workers only
- * use what came out of it.
+ * From the settings of a service to what it speaks TLS with. Everything that
+ * can be wrong with them is found here, while the configuration is read;
+ * workers only use what came out of it.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
+#include <sys/queue.h>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/tls_check.h"
 #include "common/tls_files.h"
-#include "common/tls_names.h"
-#include "common/tls_server.h"
+#include "common/tls_making.h"
 
-#define ALPN_MAX 1024 /* bytes of all protocols together */
+static LIST_HEAD(, tls_server) servers = LIST_HEAD_INITIALIZER(servers);
 
-struct context {
-	SSL_CTX *ssl;
-	struct tls_names names;
-};
-
-struct tls_server {
-	struct context *contexts; /* the first for clients that name nobody */
-	size_t n_contexts;
-	struct tls_certificate *certificates; /* one a file */
-	size_t n_certificates;
-	unsigned char alpn[ALPN_MAX]; /* as on the wire: length, name, ... */
-	unsigned alpn_len;
-	char fingerprint[2 * EVP_MAX_MD_SIZE + 1];
-};
-
-/* What making one works with. */
-struct making {
-	const struct config *config;
-	const struct service_config *service;
-	struct errors *errors, *warnings;
-	struct tls_server *server;
-	STACK_OF(X509) * client_ca;
-	unsigned char trust[EVP_MAX_MD_SIZE]; /* who is believed, as a digest */
-	unsigned trust_len;
-	EVP_MD_CTX *digest; /* of all that is shown and believed */
-	bool algorithms_are_good;
-};
-
-static void
-complain(const struct making *making, const char *setting, const char *value,
-    const char *why)
+void
+tls_complain(const struct tls_making *making, const char *setting,
+    const char *value, const char *why)
 {
 	struct config_place place = config_place_of(
 	    making->config, SECTION_SERVICE, making->service->name, setting);
@@ -65,263 +32,18 @@ complain(const struct making *making, const char *setting, const char *value,
 }
 
 static void
-complain_of_file(const struct making *making, const char *setting,
+complain_of_file(const struct tls_making *making, const char *setting,
     const struct path_list *list, size_t i, const char *why)
 {
 	errors_add(making->errors, list->places[i].file, list->places[i].line,
 	    "%s: \"%s\" %s", setting, list->items[i], why);
 }
 
-static void
-no_memory(const struct making *making)
+void
+tls_no_memory(const struct tls_making *making)
 {
 	ERR_clear_error();
 	errors_add(making->errors, NULL, 0, "out of memory");
-}
-
-/* --- what a handshake asks ------------------------------------------------ */
-
-/* An exact name goes before a wildcard, an earlier certificate before a later
- * one. */
-static const struct context *
-find_context(const struct tls_server *server, const char *name)
-{
-	for (size_t i = 0; i < server->n_contexts; i++) {
-		if (tls_names_have(&server->contexts[i].names, name))
-			return &server->contexts[i];
-	}
-	for (size_t i = 0; i < server->n_contexts; i++) {
-		if (tls_names_match_wildcard(&server->contexts[i].names, name))
-			return &server->contexts[i];
-	}
-	return NULL;
-}
-
-/* RFC 6066: a name that is not ours gets the first certificate; whether that
- * will do is for the client to say. */
-static int
-choose_by_name(SSL *ssl, int *alert, void *arg)
-{
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const struct context *context =
-	    name == NULL ? NULL : find_context(arg, name);
-
-	(void)alert;
-	if (context == NULL)
-		return SSL_TLSEXT_ERR_NOACK;
-	SSL_set_SSL_CTX(ssl, context->ssl);
-	return SSL_TLSEXT_ERR_OK;
-}
-
-/* RFC 7301: our order counts; no common protocol ends the handshake. */
-static int
-choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-    const unsigned char *in, unsigned in_len, void *arg)
-{
-	const struct tls_server *server = arg;
-	unsigned char *chosen;
-
-	(void)ssl;
-	if (SSL_select_next_proto(&chosen, out_len, server->alpn,
-		server->alpn_len, in, in_len) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*out = chosen;
-	return SSL_TLSEXT_ERR_OK;
-}
-
-/* --- contexts ------------------------------------------------------------- */
-
-bool
-tls_kernel_offers(void)
-{
-#if defined(OPENSSL_NO_KTLS) || !defined(TCP_ULP)
-	return false;
-#else
-	static int offers = -1;
-
-	if (offers == -1) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		/* Only then it says that there is no connection yet. */
-		offers = fd != -1 &&
-		    (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 3) == 0 ||
-			errno == ENOTCONN);
-		if (fd != -1)
-			close(fd);
-	}
-	return offers == 1;
-#endif
-}
-
-static void
-set_options(SSL_CTX *ssl, const struct service_config *service)
-{
-	SSL_CTX_set_options(ssl,
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-	if (tls_kernel_offers())
-		SSL_CTX_set_options(ssl, SSL_OP_ENABLE_KTLS);
-	/* An idle connection holds no buffer; a record is read with one call;
-	 * what does not fit into the socket is kept by us, not by OpenSSL. */
-	SSL_CTX_set_mode(ssl,
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_read_ahead(ssl, 1);
-	/* A cache would be one worker's own; tickets are everybody's. */
-	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_timeout(
-	    ssl, (long)(service->tls_ticket_lifetime_ms / 1000));
-	SSL_CTX_set_num_tickets(ssl, service->tls_session_tickets ? 1 : 0);
-	if (!service->tls_session_tickets)
-		SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
-}
-
-static bool
-set_algorithms(const struct making *making, SSL_CTX *ssl)
-{
-	const struct service_config *service = making->service;
-	int version = service->tls_min_version == TLS_MIN_1_3 ? TLS1_3_VERSION
-							      : TLS1_2_VERSION;
-
-	bool good = SSL_CTX_set_min_proto_version(ssl, version) == 1;
-
-	if (!good)
-		no_memory(making);
-	if (SSL_CTX_set_cipher_list(ssl, service->tls_ciphers) != 1) {
-		complain(making, "tls_ciphers", service->tls_ciphers,
-		    "has no cipher that OpenSSL knows; ciphers(1) has the "
-		    "names");
-		good = false;
-	}
-	if (SSL_CTX_set_ciphersuites(ssl, service->tls_ciphersuites) != 1) {
-		complain(making, "tls_ciphersuites", service->tls_ciphersuites,
-		    "has a cipher that OpenSSL does not know; allowed are "
-		    "names such as TLS_AES_128_GCM_SHA256, with colons");
-		good = false;
-	}
-	if (SSL_CTX_set1_groups_list(ssl, service->tls_groups) != 1) {
-		complain(making, "tls_groups", service->tls_groups,
-		    "has a group that OpenSSL does not know; allowed are "
-		    "names such as X25519, P-256 and P-384, with colons");
-		good = false;
-	}
-	ERR_clear_error();
-	return good;
-}
-
-/* Told once, however many contexts they are for. */
-static bool
-check_algorithms(const struct making *making)
-{
-	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
-	bool good = ssl != NULL;
-
-	if (good)
-		good = set_algorithms(making, ssl);
-	else
-		no_memory(making);
-	SSL_CTX_free(ssl);
-	return good;
-}
-
-/* Names of the issuers are told to clients, who choose a certificate by them.
- */
-static bool
-set_clients(const struct making *making, SSL_CTX *ssl)
-{
-	int mode = SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
-	X509_STORE *store = SSL_CTX_get_cert_store(ssl);
-
-	if (making->service->tls_client_verify == TLS_VERIFY_OFF)
-		return true;
-	if (making->service->tls_client_verify == TLS_VERIFY_REQUIRED)
-		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-	for (int i = 0; i < sk_X509_num(making->client_ca); i++) {
-		X509 *issuer = sk_X509_value(making->client_ca, i);
-		if (X509_STORE_add_cert(store, issuer) != 1 ||
-		    SSL_CTX_add_client_CA(ssl, issuer) != 1)
-			return false;
-	}
-	SSL_CTX_set_verify(ssl, mode, NULL);
-	return true;
-}
-
-static SSL_CTX *
-new_context(const struct making *making)
-{
-	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
-	struct tls_server *server = making->server;
-
-	if (ssl == NULL) {
-		no_memory(making);
-		return NULL;
-	}
-	set_options(ssl, making->service);
-	SSL_CTX_set_tlsext_servername_callback(ssl, choose_by_name);
-	SSL_CTX_set_tlsext_servername_arg(ssl, server);
-	if (server->alpn_len > 0)
-		SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, server);
-	/* A ticket is good where the same clients are believed, no further. */
-	if (!set_clients(making, ssl) ||
-	    SSL_CTX_set_session_id_context(
-		ssl, making->trust, making->trust_len) != 1)
-		no_memory(making);
-	else if (!making->algorithms_are_good || set_algorithms(making, ssl))
-		return ssl;
-	SSL_CTX_free(ssl);
-	return NULL;
-}
-
-/* Whether there is already a certificate with a key of this kind. */
-static bool
-has_kind(SSL_CTX *ssl, int type)
-{
-	long more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST);
-
-	for (; more == 1;
-	     more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT)) {
-		X509 *one = SSL_CTX_get0_certificate(ssl);
-		if (EVP_PKEY_get_base_id(X509_get0_pubkey(one)) == type)
-			return true;
-	}
-	return false;
-}
-
-/* A context of its own, or that of the same names with a key of another kind:
- * then OpenSSL takes the one that a client can use. NULL after an error. */
-static SSL_CTX *
-context_for(const struct making *making, X509 *certificate)
-{
-	struct tls_server *server = making->server;
-	struct tls_names names;
-	int type = EVP_PKEY_get_base_id(X509_get0_pubkey(certificate));
-
-	if (!tls_names_read(&names, certificate)) {
-		no_memory(making);
-		return NULL;
-	}
-	for (size_t i = 0; i < server->n_contexts; i++) {
-		struct context *context = &server->contexts[i];
-		if (tls_names_equal(&context->names, &names) &&
-		    !has_kind(context->ssl, type)) {
-			tls_names_clear(&names);
-			return context->ssl;
-		}
-	}
-	SSL_CTX *ssl = new_context(making);
-	struct context *grown = ssl == NULL
-	    ? NULL
-	    : reallocarray(
-		  server->contexts, server->n_contexts + 1, sizeof(*grown));
-	if (grown == NULL) {
-		tls_names_clear(&names);
-		SSL_CTX_free(ssl);
-		if (ssl != NULL)
-			no_memory(making);
-		return NULL;
-	}
-	server->contexts = grown;
-	grown[server->n_contexts++] = (struct context){ ssl, names };
-	return ssl;
 }
 
 /* --- certificates --------------------------------------------------------- */
@@ -343,7 +65,7 @@ digest_certificates(EVP_MD_CTX *digest, STACK_OF(X509) * all)
 
 /* For statistics. The file is only good for as long as all in it are. */
 static bool
-remember(const struct making *making, size_t i, STACK_OF(X509) * chain)
+remember(const struct tls_making *making, size_t i, STACK_OF(X509) * chain)
 {
 	struct tls_certificate *into =
 	    &making->server->certificates[making->server->n_certificates];
@@ -369,7 +91,7 @@ remember(const struct making *making, size_t i, STACK_OF(X509) * chain)
 }
 
 static void
-use_pair(const struct making *making, size_t i, STACK_OF(X509) * chain,
+use_pair(const struct tls_making *making, size_t i, STACK_OF(X509) * chain,
     EVP_PKEY *key)
 {
 	const struct path_list *files = &making->service->tls_certificate;
@@ -390,7 +112,7 @@ use_pair(const struct making *making, size_t i, STACK_OF(X509) * chain,
 		    making, "tls_key", &making->service->tls_key, i, why);
 		return;
 	}
-	SSL_CTX *ssl = context_for(making, first);
+	SSL_CTX *ssl = tls_context_for(making, first);
 	if (ssl == NULL)
 		return;
 	STACK_OF(X509) *issuers = sk_X509_dup(chain);
@@ -401,13 +123,13 @@ use_pair(const struct making *making, size_t i, STACK_OF(X509) * chain,
 		complain_of_file(making, "tls_certificate", files, i, why);
 	} else if (!digest_certificates(making->digest, chain) ||
 	    !remember(making, i, chain))
-		no_memory(making);
+		tls_no_memory(making);
 	sk_X509_free(issuers);
 }
 
 /* Both files are read, so that one pass tells what is wrong with either. */
 static void
-add_pair(const struct making *making, size_t i)
+add_pair(const struct tls_making *making, size_t i)
 {
 	const struct service_config *service = making->service;
 	const struct pool_config *pool = service->pool_config;
@@ -437,7 +159,7 @@ add_pair(const struct making *making, size_t i)
 /* --- the rest of the settings --------------------------------------------- */
 
 static bool
-parse_alpn(const struct making *making)
+parse_alpn(const struct tls_making *making)
 {
 	struct tls_server *server = making->server;
 	char *copy = strdup(making->service->tls_alpn), *rest = copy, *word;
@@ -458,14 +180,14 @@ parse_alpn(const struct making *making)
 	}
 	free(copy);
 	if (!good)
-		complain(making, "tls_alpn", making->service->tls_alpn,
+		tls_complain(making, "tls_alpn", making->service->tls_alpn,
 		    "is not a list of protocols such as h2, http/1.1; allowed "
 		    "are names of 1 to 255 bytes without blanks, with commas");
 	return good;
 }
 
 static bool
-read_client_ca(struct making *making)
+read_client_ca(struct tls_making *making)
 {
 	const struct service_config *service = making->service;
 	char why[512], whole[640];
@@ -473,7 +195,7 @@ read_client_ca(struct making *making)
 	if (*service->tls_client_ca == '\0') {
 		if (service->tls_client_verify == TLS_VERIFY_OFF)
 			return true;
-		complain(making, "tls_client_verify",
+		tls_complain(making, "tls_client_verify",
 		    service->tls_client_verify == TLS_VERIFY_REQUIRED
 			? "required"
 			: "optional",
@@ -485,13 +207,13 @@ read_client_ca(struct making *making)
 	if (making->client_ca != NULL)
 		return true;
 	snprintf(whole, sizeof(whole), "is wrong: the file %s", why);
-	complain(making, "tls_client_ca", service->tls_client_ca, whole);
+	tls_complain(making, "tls_client_ca", service->tls_client_ca, whole);
 	return false;
 }
 
 /* What a session ticket stands for: this service, and who may be its client. */
 static bool
-digest_trust(struct making *making)
+digest_trust(struct tls_making *making)
 {
 	const struct service_config *service = making->service;
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -511,12 +233,12 @@ digest_trust(struct making *making)
 
 	EVP_MD_CTX_free(digest);
 	if (!good)
-		no_memory(making);
+		tls_no_memory(making);
 	return good;
 }
 
 static bool
-finish_digest(const struct making *making)
+finish_digest(const struct tls_making *making)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned len;
@@ -532,7 +254,7 @@ finish_digest(const struct making *making)
 /* --- the whole ------------------------------------------------------------ */
 
 static bool
-pairs_are_whole(const struct making *making)
+pairs_are_whole(const struct tls_making *making)
 {
 	const struct path_list *certificates =
 	    &making->service->tls_certificate;
@@ -560,26 +282,26 @@ pairs_are_whole(const struct making *making)
 }
 
 static void
-make(struct making *making)
+make(struct tls_making *making)
 {
 	const struct service_config *service = making->service;
 	struct tls_server *server = making->server;
 	bool good = pairs_are_whole(making);
 
-	making->algorithms_are_good = check_algorithms(making);
+	making->algorithms_are_good = tls_check_algorithms(making);
 	good = parse_alpn(making) && good;
 	if (!read_client_ca(making) || !digest_trust(making) || !good)
 		return;
 	server->certificates =
 	    calloc(service->tls_certificate.n, sizeof(*server->certificates));
 	if (server->certificates == NULL) {
-		no_memory(making);
+		tls_no_memory(making);
 		return;
 	}
 	for (size_t i = 0; i < service->tls_certificate.n; i++)
 		add_pair(making, i);
 	if (!finish_digest(making))
-		no_memory(making);
+		tls_no_memory(making);
 }
 
 struct tls_server *
@@ -587,7 +309,7 @@ tls_server_new(const struct config *config,
     const struct service_config *service, struct errors *errors,
     struct errors *warnings)
 {
-	struct making making = {
+	struct tls_making making = {
 		.config = config,
 		.service = service,
 		.errors = errors,
@@ -597,8 +319,10 @@ tls_server_new(const struct config *config,
 	};
 	size_t before = errors->n;
 
+	if (making.server != NULL)
+		LIST_INSERT_HEAD(&servers, making.server, entry);
 	if (making.server == NULL || making.digest == NULL)
-		no_memory(&making);
+		tls_no_memory(&making);
 	else
 		make(&making);
 	EVP_MD_CTX_free(making.digest);
@@ -614,6 +338,7 @@ tls_server_free(struct tls_server *server)
 {
 	if (server == NULL)
 		return;
+	LIST_REMOVE(server, entry);
 	for (size_t i = 0; i < server->n_contexts; i++) {
 		SSL_CTX_free(server->contexts[i].ssl);
 		tls_names_clear(&server->contexts[i].names);
@@ -623,6 +348,52 @@ tls_server_free(struct tls_server *server)
 	free(server->contexts);
 	free(server->certificates);
 	free(server);
+}
+
+void
+tls_server_keep(struct tls_server *server)
+{
+	server->kept = true;
+}
+
+/* A page is one service's in all configurations that have it. */
+static bool
+page_is_kept(const struct tls_ticket_page *page)
+{
+	const struct tls_server *server;
+
+	LIST_FOREACH (server, &servers, entry) {
+		if (server->kept && server->tickets == page)
+			return true;
+	}
+	return false;
+}
+
+/* It may be that of several. */
+static void
+unmap_page(const struct tls_ticket_page *page)
+{
+	struct tls_server *server;
+
+	LIST_FOREACH (server, &servers, entry) {
+		if (server->tickets == page)
+			server->tickets = NULL;
+	}
+	munmap((void *)(uintptr_t)page, sizeof(*page));
+}
+
+void
+tls_server_forget_others(void)
+{
+	struct tls_server *server, *next;
+
+	LIST_FOREACH_SAFE (server, &servers, entry, next) {
+		if (server->kept)
+			continue;
+		if (server->tickets != NULL && !page_is_kept(server->tickets))
+			unmap_page(server->tickets);
+		tls_server_free(server);
+	}
 }
 
 bool
@@ -643,6 +414,7 @@ bool
 tls_server_set_tickets(
     struct tls_server *server, const struct tls_ticket_page *page)
 {
+	server->tickets = page;
 	for (size_t i = 0; i < server->n_contexts; i++) {
 		if (!tls_tickets_use(server->contexts[i].ssl, page))
 			return false;

@@ -42,6 +42,12 @@ struct tls_server *tls_server_new(const struct config *config,
     struct errors *warnings);
 void tls_server_free(struct tls_server *server); /* NULL is allowed */
 
+/* For a process that serves some of them only: marks SERVER as one of those,
+ * and then frees all that are not marked, in this process, private keys and
+ * ticket keys included. Nothing may be asked of them afterwards. */
+void tls_server_keep(struct tls_server *server);
+void tls_server_forget_others(void);
+
 /* Whether both show the same certificates and believe the same issuers. */
 bool tls_server_equal(const struct tls_server *a, const struct tls_server *b);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/tls_memory.h"
 #include "supervisor/activation.h"
 #include "supervisor/certificates.h"
 #include "supervisor/check.h"
@@ -257,6 +258,7 @@ main(int argc, char **argv)
 		    strerror(errno));
 		return EXIT_FAILURE;
 	}
+	tls_memory_guard();
 	const struct options options = parse_options(argc, argv);
 	switch (options.task) {
 	case TASK_RUN:

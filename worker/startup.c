@@ -16,6 +16,8 @@
 
 #include "common/clock.h"
 #include "common/privileges.h"
+#include "common/tls_memory.h"
+#include "common/tls_server.h"
 #include "worker/accept.h"
 #include "worker/connection.h"
 #include "worker/crash.h"
@@ -76,6 +78,19 @@ open_loop(struct worker *worker)
 	worker->channel.arg = worker;
 	return poller_open(&worker->poller) && channel_open(&worker->channel) &&
 	    worker_signals_watch(worker) && connection_init(worker);
+}
+
+/* A worker that has been taken over shall not know the keys of other pools, nor
+ * those of a configuration that was. */
+static void
+forget_other_keys(const struct worker_context *context)
+{
+	for (size_t i = 0; i < context->n_services; i++) {
+		if (context->services[i]->tls != NULL)
+			tls_server_keep(context->services[i]->tls);
+	}
+	tls_server_forget_others();
+	tls_memory_relax();
 }
 
 static bool
@@ -158,6 +173,7 @@ startup_run(struct worker *worker, char *why, size_t why_size)
 	if (!take_slot(worker))
 		return failed(1, why, why_size, "protect its siblings' slots");
 	take_name(worker);
+	forget_other_keys(context);
 	crash_watch(worker->name, context->channel_fd);
 	oom_score_raise();
 	if (!open_loop(worker))
