@@ -169,12 +169,13 @@ cafile=$PKI/ca.pem,commonname=localhost${2:+,$2}"
 
 # s_client [OPTIONS]: openssl(1) meets the service "echo"; what it tells about the
 # handshake is printed. It goes when it has heard its line again, and with it all
-# that the server has to say after the handshake.
+# that the server has to say after the handshake. SAYS is another line, of those
+# that openssl-s_client(1) obeys, after which there is an error.
 s_client() {
 	: >"$DIR/s_client"
 	timeout 20 openssl s_client -connect "127.0.0.1:$(port echo)" \
 		-CAfile "$PKI/ca.pem" -verify_return_error "$@" \
-		< <(echo hello && until_s_client_is_done) \
+		< <(echo "${SAYS:-hello}" && until_s_client_is_done) \
 		>"$DIR/s_client" 2>&1 3>&- 4>&-
 	local status=$?
 	cat "$DIR/s_client"
