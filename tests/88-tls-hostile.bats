@@ -112,6 +112,59 @@ answered(s)'
 	assert_counts_add_up
 }
 
+# --- handshakes that fail ----------------------------------------------------
+
+@test "who is refused, and does not know it yet, hears why" {
+	make_client_certificates
+	write_tls_config "tls_client_ca = $PKI/ca.pem\ntls_client_verify = required"
+	start_server
+	tls_clients '
+for i in range(20):
+    s = context.wrap_socket(connect(), server_hostname="localhost")
+    for part in range(5):
+        s.sendall(b"x" * 1000)
+        time.sleep(0.002)
+    try:
+        s.recv(1)
+        assert False
+    except ssl.SSLError as e:
+        assert "CERTIFICATE_REQUIRED" in str(e), e'
+	wait_until 10 counter_is echo closed_tls 20
+	assert_equal "$(counter echo tls_failed_certificate)" 20
+	assert_counts_add_up
+}
+
+@test "whatever makes handshakes fail, each is counted once, with one reason" {
+	write_tls_config "handshake_timeout = 300ms\nsession_timeout = 200ms"
+	start_server
+	clients '
+import ssl
+def hello(version):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.set_ciphers("ALL:@SECLEVEL=0")
+    c.minimum_version = c.maximum_version = version
+    out = ssl.MemoryBIO()
+    try:
+        c.wrap_bio(ssl.MemoryBIO(), out, server_hostname="a").do_handshake()
+    except ssl.SSLWantReadError:
+        return out.read()
+old, new = hello(ssl.TLSVersion.TLSv1), hello(ssl.TLSVersion.TLSv1_3)
+kinds = [b"", old, new, new[:50], b"GET / HTTP/1.0\r\n\r\n", bytes(20),
+    b"\x16\x03\x01\xff\xff" + bytes(20), b"\x15\x03\x01\x00\x02\x02\x28",
+    new + b"\x15\x03\x03\x00\x02\x02\x28", old + bytes(300000)]
+for data in kinds:
+    for end in (lambda s: rest(s), lambda s: s.shutdown(1), reset,
+            lambda s: s.close()):
+        s = connect()
+        try:
+            s.sendall(data)
+            end(s)
+        except OSError:
+            pass'
+	wait_until 10 counter_is echo active 0
+	assert_counts_add_up
+}
+
 # --- tickets -----------------------------------------------------------------
 
 @test "a ticket of the start is good after the first reload" {

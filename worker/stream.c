@@ -242,7 +242,9 @@ stream_end(struct pf_connection *c)
 		linger(c);
 	if (c->dead)
 		return;
-	if (c->eof || c->lingered == 0) {
+	/* A client may not know yet that its handshake was refused, and has
+	 * something to say before it listens. */
+	if (c->eof || (c->lingered == 0 && c->end_cause != CLOSE_TLS)) {
 		connection_kill(c, c->end_cause);
 		return;
 	}

@@ -249,6 +249,7 @@ refuse(struct pf_connection *c, enum failure failure, const char *why)
 	}
 	c->end_cause = CLOSE_TLS;
 	c->finishing = true;
+	tls_free(c);
 	connection_touch(c);
 }
 
