@@ -264,3 +264,36 @@ assert second.session_reused' "sed -i 's|^drain_timeout.*|drain_timeout = 4s|' \
 	assert_equal "$(counter echo closed_error)" 1
 	assert_counts_add_up
 }
+
+# --- crowds ------------------------------------------------------------------
+
+private_kilobytes() {
+	awk '/^RssAnon/ { print $2 }' "/proc/$(worker_pids)/status"
+}
+
+memory_is_back() {
+	[ "$(private_kilobytes)" -lt $((BEFORE + 10000)) ]
+}
+
+@test "memory of a crowd in the middle of its handshakes is given back" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	BEFORE=$(private_kilobytes)
+	tls_clients '
+def hello():
+    out = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="a").do_handshake()
+    except ssl.SSLWantReadError:
+        return out.read()
+held = speak()
+crowd = []
+for i in range(1200):
+    crowd.append(connect())
+    crowd[-1].sendall(hello()[:100])
+    if i % 100 == 0:
+        answered(held)'
+	wait_until 10 counter_is echo active 0
+	is_sanitized || wait_until 5 memory_is_back
+	assert_equal "$(counter echo tls_failed_closed)" 1200
+}

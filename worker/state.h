@@ -60,6 +60,8 @@ struct tls_line {
 	struct tls_queue handshakes; /* that can go on */
 	struct tls_queue again;	     /* received bytes wait in OpenSSL */
 	struct log_limit failed;     /* lines that clients can cause */
+	uint64_t n_open;
+	uint64_t n_most; /* since memory was given back */
 };
 
 STAILQ_HEAD(connection_touched, pf_connection);

@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "worker/service.h"
 #include "worker/stream.h"
 #include "worker/tls.h"
+#include "worker/tls_failure.h"
 
 /*
  * One call of SSL_read() goes on while the socket brings records without data
@@ -30,6 +32,8 @@
  */
 #define READ_US	     500
 #define MESSAGES_MAX 1000
+
+#define CROWD 1000 /* connections */
 
 struct tls {
 	SSL *ssl;
@@ -47,47 +51,6 @@ struct tls {
 	uint16_t n_messages;	/* and answers to them, since the last data */
 	int64_t reads_until_us; /* of this turn; 0: it has not read yet */
 };
-
-/* Why a handshake has failed: its counter and its words. */
-#define FAILURES(X)                                                      \
-	X(TIMEOUT, tls_failed_timeout, "handshake_timeout is over")      \
-	X(CLOSED, tls_failed_closed, "the client closed the connection") \
-	X(PROTOCOL, tls_failed_protocol, NULL)                           \
-	X(HTTP, tls_failed_http, "plain HTTP, not TLS")                  \
-	X(MISMATCH, tls_failed_mismatch, NULL)                           \
-	X(CERTIFICATE, tls_failed_certificate, NULL)                     \
-	X(ALERT, tls_failed_alert, NULL)
-
-enum failure {
-#define FAILURE(name, counter, words) FAILED_##name,
-	FAILURES(FAILURE)
-#undef FAILURE
-};
-
-static void
-count_failure(struct service_counters *counters, enum failure failure)
-{
-	switch (failure) {
-#define COUNT(name, counter, words)                 \
-	case FAILED_##name:                         \
-		counter_add(&counters->counter, 1); \
-		break;
-		FAILURES(COUNT)
-#undef COUNT
-	}
-}
-
-static const char *
-words_for(enum failure failure)
-{
-	static const char *const words[] = {
-#define WORDS(name, counter, text) text,
-		FAILURES(WORDS)
-#undef WORDS
-	};
-
-	return words[failure];
-}
 
 void
 tls_init(struct worker *worker)
@@ -175,6 +138,9 @@ tls_open(struct pf_connection *c)
 	tls->waits = EPOLLIN;
 	c->tls = tls;
 	c->handshaking = true;
+	struct tls_line *line = &connection_worker(c)->tls;
+	if (++line->n_open > line->n_most)
+		line->n_most = line->n_open;
 	return true;
 }
 
@@ -187,6 +153,18 @@ tls_free(struct pf_connection *c)
 	SSL_free(c->tls->ssl);
 	free(c->tls);
 	c->tls = NULL;
+	connection_worker(c)->tls.n_open--;
+}
+
+/* A crowd takes tens of kilobytes each, in pieces between those of others, so
+ * that the allocator keeps them all. When it has gone, they are given back. */
+static void
+give_memory_back(struct tls_line *line)
+{
+	if (line->n_most < CROWD || line->n_open > line->n_most / 8)
+		return;
+	line->n_most = line->n_open;
+	malloc_trim(0);
 }
 
 /* --- the handshake -------------------------------------------------------- */
@@ -206,44 +184,17 @@ log_failure(struct pf_connection *c, const char *why)
 	    (unsigned long long)suppressed);
 }
 
-static enum failure
-failure_of_reason(int reason)
-{
-	switch (reason) {
-	case SSL_R_HTTP_REQUEST:
-	case SSL_R_HTTPS_PROXY_REQUEST:
-		return FAILED_HTTP;
-	case SSL_R_NO_SHARED_CIPHER:
-	case SSL_R_UNSUPPORTED_PROTOCOL:
-	case SSL_R_VERSION_TOO_LOW:
-	case SSL_R_NO_SUITABLE_KEY_SHARE:
-	case SSL_R_NO_SHARED_GROUPS:
-	case SSL_R_NO_SUITABLE_GROUPS:
-	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
-	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-	case SSL_R_NO_APPLICATION_PROTOCOL:
-	case SSL_R_INAPPROPRIATE_FALLBACK:
-		return FAILED_MISMATCH;
-	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-	case SSL_R_CERTIFICATE_VERIFY_FAILED:
-		return FAILED_CERTIFICATE;
-	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
-		return FAILED_CLOSED;
-	}
-	return reason >= SSL_AD_REASON_OFFSET ? FAILED_ALERT : FAILED_PROTOCOL;
-}
-
 /* Lets an alert reach the client: closing over what it still sends would reset
  * the connection and take the alert along. */
 static void
-refuse(struct pf_connection *c, enum failure failure, const char *why)
+refuse(struct pf_connection *c, enum tls_failure failure, const char *why)
 {
-	count_failure(connection_service(c)->counters, failure);
-	log_failure(c, why == NULL ? "it is not TLS" : why);
+	tls_failure_count(failure, connection_service(c)->counters);
+	log_failure(c, why);
 	c->handshaking = false;
 	c->tls->broken = true;
 	timers_stop(&c->idle); /* which may expire in this very turn */
-	if (failure == FAILED_CLOSED || failure == FAILED_TIMEOUT) {
+	if (failure == TLS_FAILED_CLOSED || failure == TLS_FAILED_TIMEOUT) {
 		connection_kill(c, CLOSE_TLS);
 		return;
 	}
@@ -256,25 +207,7 @@ refuse(struct pf_connection *c, enum failure failure, const char *why)
 void
 tls_expired(struct pf_connection *c)
 {
-	refuse(c, FAILED_TIMEOUT, words_for(FAILED_TIMEOUT));
-}
-
-static void
-failed(struct pf_connection *c, int error)
-{
-	unsigned long first = ERR_peek_error();
-	enum failure failure = FAILED_CLOSED;
-	const char *why;
-
-	if (error == SSL_ERROR_SSL)
-		failure = failure_of_reason(ERR_GET_REASON(first));
-	why = words_for(failure);
-	if (failure == FAILED_CERTIFICATE &&
-	    SSL_get_verify_result(c->tls->ssl) != X509_V_OK)
-		why = X509_verify_cert_error_string(
-		    SSL_get_verify_result(c->tls->ssl));
-	refuse(c, failure, why != NULL ? why : ERR_reason_error_string(first));
-	ERR_clear_error();
+	refuse(c, TLS_FAILED_TIMEOUT, "handshake_timeout is over");
 }
 
 static void
@@ -333,8 +266,12 @@ go_on(struct pf_connection *c)
 		tls->waits = EPOLLIN;
 	else if (error == SSL_ERROR_WANT_WRITE)
 		tls->waits = EPOLLOUT;
-	else
-		failed(c, error);
+	else {
+		const char *why;
+		enum tls_failure failure =
+		    tls_failure_take(tls->ssl, error, &why);
+		refuse(c, failure, why);
+	}
 }
 
 void
@@ -528,6 +465,7 @@ tls_turn(struct worker *worker)
 		read_again(worker);
 	if (!TAILQ_EMPTY(&worker->tls.handshakes))
 		serve_line(worker);
+	give_memory_back(&worker->tls);
 }
 
 bool
