@@ -21,6 +21,7 @@
 
 #include "common/log.h"
 #include "common/privileges.h"
+#include "common/tls_server.h"
 #include "supervisor/loop.h"
 #include "supervisor/resolver.h"
 
@@ -101,6 +102,8 @@ child(int fd, const struct resolved *names, const struct daemon_config *daemon)
 	if (dup2(fd, 3) == -1)
 		_exit(1);
 	closefrom(4);
+	/* What comes from a name server does not meet private keys. */
+	tls_server_forget_others();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	bool may = give_up_rights(daemon, refused, sizeof(refused));

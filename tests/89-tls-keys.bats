@@ -141,3 +141,32 @@ write_pools_apart() {
 	assert_equal "$(n_ticket_pages "$SERVER")" 2
 	run ! has_key_of "$SERVER" other
 }
+
+resolver_pid() {
+	pgrep -P "$SERVER" -f 'supervisor' | head -1
+}
+
+resolver_is_stopped() {
+	local pid
+	pid=$(resolver_pid)
+	[ -n "$pid" ] && is_stopped "$pid"
+}
+
+@test "who looks host names up has no private key, nor keys of tickets" {
+	write_pools_apart
+	sed -i "s|^drain_timeout.*|&\nuser = nobody|" "$CONFIG"
+	start_server
+	background strace -f -qq -o /dev/null -p "$SERVER" \
+		-e inject=setresuid,setuid:signal=STOP
+	wait_until 10 is_traced "$SERVER"
+	add_tls_service three echo tls://localhost:0
+	ctl reload >"$DIR/reload" &
+	local reload=$!
+	wait_until 10 resolver_is_stopped
+	run ! has_key_of "$(resolver_pid)" good
+	run ! has_key_of "$(resolver_pid)" other
+	assert_equal "$(n_ticket_pages "$(resolver_pid)")" 0
+	end_background
+	kill -CONT "$(resolver_pid)"
+	wait "$reload" || :
+}
