@@ -61,7 +61,8 @@ struct tls_line {
 	struct tls_queue again;	     /* received bytes wait in OpenSSL */
 	struct log_limit failed;     /* lines that clients can cause */
 	uint64_t n_open;
-	uint64_t n_most; /* since memory was given back */
+	uint64_t n_few; /* of a crowd that has gone */
+	bool crowded;	/* there has been one */
 };
 
 STAILQ_HEAD(connection_touched, pf_connection);

@@ -139,8 +139,10 @@ tls_open(struct pf_connection *c)
 	c->tls = tls;
 	c->handshaking = true;
 	struct tls_line *line = &connection_worker(c)->tls;
-	if (++line->n_open > line->n_most)
-		line->n_most = line->n_open;
+	if (++line->n_open >= CROWD && line->n_open / 8 > line->n_few) {
+		line->crowded = true;
+		line->n_few = line->n_open / 8;
+	}
 	return true;
 }
 
@@ -157,14 +159,18 @@ tls_free(struct pf_connection *c)
 }
 
 /* A crowd takes tens of kilobytes each, in pieces between those of others, so
- * that the allocator keeps them all. When it has gone, they are given back. */
-static void
-give_memory_back(struct tls_line *line)
+ * that the allocator keeps them all. They are given back when few of it are
+ * left, and fewer, and none. */
+void
+tls_settle(struct worker *worker)
 {
-	if (line->n_most < CROWD || line->n_open > line->n_most / 8)
+	struct tls_line *line = &worker->tls;
+
+	if (!line->crowded || line->n_open > line->n_few)
 		return;
-	line->n_most = line->n_open;
 	malloc_trim(0);
+	line->crowded = line->n_open > 0;
+	line->n_few = line->n_open / 8;
 }
 
 /* --- the handshake -------------------------------------------------------- */
@@ -465,7 +471,6 @@ tls_turn(struct worker *worker)
 		read_again(worker);
 	if (!TAILQ_EMPTY(&worker->tls.handshakes))
 		serve_line(worker);
-	give_memory_back(&worker->tls);
 }
 
 bool

@@ -55,6 +55,9 @@ void tls_review(struct pf_connection *c);
  * behind the poller's events. */
 void tls_turn(struct worker *worker);
 
+/* The end of a turn, behind the burials: memory of a crowd that has gone. */
+void tls_settle(struct worker *worker);
+
 /* Whether the next turn has work and must not wait for events. */
 bool tls_is_busy(const struct worker *worker);
 

@@ -83,6 +83,7 @@ end_turn(struct worker *worker, int n_events)
 	if (!must_hear_first(worker, n_events))
 		timers_run(&worker->timers, worker->now_ms);
 	connection_settle_all(worker);
+	tls_settle(worker);
 	drain_review(worker);
 	accept_review(worker);
 	counter_set(&worker->slot->worker.log_dropped,
