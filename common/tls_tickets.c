@@ -90,6 +90,26 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
 	return answer;
 }
 
+/* A session has its client's certificate inside, which is not looked at again:
+ * it must not be good for longer than that. */
+static SSL_TICKET_RETURN
+believe(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+    size_t name_len, SSL_TICKET_STATUS status, void *arg)
+{
+	(void)ssl;
+	(void)name;
+	(void)name_len;
+	(void)arg;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	const X509 *client = SSL_SESSION_get0_peer(session);
+	if (client != NULL &&
+	    X509_cmp_current_time(X509_get0_notAfter(client)) <= 0)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE
+					    : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 bool
 tls_tickets_use(SSL_CTX *context, const struct tls_ticket_page *page)
 {
@@ -99,5 +119,6 @@ tls_tickets_use(SSL_CTX *context, const struct tls_ticket_page *page)
 	return page_index != -1 &&
 	    SSL_CTX_set_ex_data(context, page_index, (void *)(uintptr_t)page) ==
 	    1 &&
-	    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key) == 1;
+	    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key) == 1 &&
+	    SSL_CTX_set_session_ticket_cb(context, NULL, believe, NULL) == 1;
 }

@@ -297,3 +297,45 @@ for i in range(1200):
 	is_sanitized || wait_until 5 memory_is_back
 	assert_equal "$(counter echo tls_failed_closed)" 1200
 }
+
+# --- certificates of clients -------------------------------------------------
+
+# Starts a daemon whose clock is by so many seconds ahead as the file AHEAD says.
+start_server_ahead() {
+	local library
+	library=$(find /usr/lib /usr/lib64 -name libfaketime.so.1 2>/dev/null |
+		head -n 1)
+	open_to_others
+	echo +0 >"$DIR/ahead"
+	chmod 644 "$DIR/ahead"
+	start_server env LD_PRELOAD="$library" FAKETIME_NO_CACHE=1 \
+		FAKETIME_TIMESTAMP_FILE="$DIR/ahead" \
+		FAKETIME_DONT_FAKE_MONOTONIC=1 \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
+}
+
+@test "a session does not outlive the certificate of its client" {
+	make_certificate brief --client --for DNS:client.test --until '1 hour'
+	local lines="tls_client_ca = $PKI/ca.pem\ntls_client_verify = required"
+	write_tls_config "$lines\ntls_ticket_lifetime = 7d" "" "sandbox = off"
+	start_server_ahead
+	tls_clients "
+context.load_cert_chain('$PKI/brief.pem', '$PKI/brief.key')
+both = []
+for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+    context.maximum_version = version
+    first = speak()
+    second = speak(session=first.session)
+    assert second.session_reused
+    both.append((version, second.session))
+open('$DIR/ahead', 'w').write('+7200\n')
+for version, session in both:
+    context.maximum_version = version
+    try:
+        speak(session=session)
+        sys.exit('an expired certificate is believed')
+    except ssl.SSLError as e:
+        assert 'CERTIFICATE_EXPIRED' in str(e), e"
+	assert_equal "$(counter echo tls_resumed)" 2
+	assert_equal "$(counter echo tls_failed_certificate)" 2
+}
