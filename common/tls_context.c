@@ -102,6 +102,8 @@ set_options(SSL_CTX *ssl, const struct service_config *service)
 	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ssl, 1);
+	/* Records without data must not hold us in one call. */
+	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	/* A cache would be one worker's own; tickets are everybody's. */
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(

@@ -23,14 +23,10 @@
 #include "worker/tls.h"
 #include "worker/tls_failure.h"
 
-/*
- * One call of SSL_read() goes on while the socket brings records without data
- * (changes of keys, handshakes that are not wanted), which a client can send as
- * fast as they are read. So the socket is read for READ_US only in a call, and
- * not at all for who has caused more than MESSAGES_MAX steps of the protocol
- * without data in between.
- */
-#define READ_US	     500
+/* Steps of the protocol without data in between: changes of keys, handshakes
+ * that are not wanted, alerts. A client can send them as fast as they are read,
+ * and whoever causes more is not read any more. One call of OpenSSL takes what
+ * is in its buffer and returns (SSL_MODE_AUTO_RETRY is off). */
 #define MESSAGES_MAX 1000
 
 #define CROWD 1000 /* connections */
@@ -40,16 +36,15 @@ struct tls {
 	struct pf_connection *connection;
 	TAILQ_ENTRY(tls) entry; /* in the line, or among those to read again */
 	struct tls_queue *queue;
-	uint32_t waits;		/* EPOLL* bits of the handshake */
-	int error;		/* found behind bytes: for the next receive */
-	bool ended;		/* the same, close_notify */
-	bool more;		/* OpenSSL has bytes, or one of those two */
-	bool established;	/* the handshake has succeeded */
-	bool broken;		/* nothing more can be sent */
-	bool read_must_write;	/* an answer to a change of keys */
-	bool end_must_write;	/* close_notify */
-	uint16_t n_messages;	/* and answers to them, since the last data */
-	int64_t reads_until_us; /* of this turn; 0: it has not read yet */
+	uint32_t waits;	      /* EPOLL* bits of the handshake */
+	int error;	      /* found behind bytes: for the next receive */
+	bool ended;	      /* the same, close_notify */
+	bool more;	      /* OpenSSL has bytes, or one of those two */
+	bool established;     /* the handshake has succeeded */
+	bool broken;	      /* nothing more can be sent */
+	bool read_must_write; /* an answer to a change of keys */
+	bool end_must_write;  /* close_notify */
+	uint16_t n_messages;  /* and answers to them, since the last data */
 };
 
 void
@@ -76,39 +71,19 @@ join_queue(struct tls *tls, struct tls_queue *queue)
 	tls->queue = queue;
 }
 
-/* Asked before each read(2) of OpenSSL, which this may put off or forbid. */
-static long
-may_read(BIO *bio, int what, const char *data, size_t len, int arg_i,
-    long arg_l, int result, size_t *processed)
+/* Most often there is nothing to forget, and to look is quicker. */
+static void
+forget_errors(void)
 {
-	struct tls *tls = (struct tls *)BIO_get_callback_arg(bio);
-
-	(void)data;
-	(void)len;
-	(void)arg_i;
-	(void)arg_l;
-	(void)processed;
-	if (what != BIO_CB_READ)
-		return result;
-	if (tls->n_messages > MESSAGES_MAX) {
-		BIO_clear_retry_flags(bio);
-		errno = EPROTO;
-		return -1;
-	}
-	int64_t now_us = clock_monotonic_us();
-	if (tls->reads_until_us == 0)
-		tls->reads_until_us = now_us + READ_US;
-	if (now_us < tls->reads_until_us)
-		return 1;
-	BIO_set_retry_read(bio);
-	return -1;
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
 }
 
 /* After the handshake: an alert, or a step in a handshake that follows it. */
 static void
 count_message(const SSL *ssl, int where, int value)
 {
-	struct tls *tls = (struct tls *)BIO_get_callback_arg(SSL_get_rbio(ssl));
+	struct tls *tls = SSL_get_app_data(ssl);
 
 	(void)value;
 	if ((where & (SSL_CB_ALERT | SSL_CB_LOOP)) != 0 &&
@@ -124,7 +99,7 @@ tls_open(struct pf_connection *c)
 
 	if (tls == NULL)
 		return false;
-	ERR_clear_error();
+	forget_errors();
 	tls->ssl = SSL_new(tls_server_context(server));
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, c->fd) != 1) {
 		SSL_free(tls->ssl);
@@ -132,8 +107,7 @@ tls_open(struct pf_connection *c)
 		return false;
 	}
 	SSL_set_accept_state(tls->ssl);
-	BIO_set_callback_arg(SSL_get_rbio(tls->ssl), (char *)tls);
-	BIO_set_callback_ex(SSL_get_rbio(tls->ssl), may_read);
+	SSL_set_app_data(tls->ssl, tls);
 	tls->connection = c;
 	tls->waits = EPOLLIN;
 	c->tls = tls;
@@ -259,9 +233,8 @@ go_on(struct pf_connection *c)
 {
 	struct tls *tls = c->tls;
 
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
-	tls->reads_until_us = 0;
 	int rc = SSL_do_handshake(tls->ssl);
 	if (rc == 1) {
 		established(c);
@@ -329,7 +302,7 @@ errno_of(struct tls *tls, int rc)
 	tls->broken = true;
 	bool cut = ERR_GET_REASON(ERR_peek_error()) ==
 	    SSL_R_UNEXPECTED_EOF_WHILE_READING;
-	ERR_clear_error();
+	forget_errors();
 	return cut ? ESHUTDOWN : EPROTO;
 }
 
@@ -339,9 +312,13 @@ read_record(struct tls *tls, void *buf, size_t size)
 {
 	size_t n = 0;
 
+	if (tls->n_messages > MESSAGES_MAX) {
+		tls->broken = true;
+		tls->error = EPROTO;
+	}
 	if (tls->ended || tls->error != 0)
 		return -1;
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	int rc = SSL_read_ex(tls->ssl, buf, size, &n);
 	if (rc == 1) {
@@ -364,7 +341,6 @@ tls_receive(struct pf_connection *c, void *buf, size_t size)
 	ssize_t n = 0;
 
 	tls->read_must_write = false;
-	tls->reads_until_us = 0;
 	do {
 		n = read_record(tls, (char *)buf + got, size - got);
 		if (n > 0)
@@ -394,7 +370,7 @@ tls_send(struct pf_connection *c, const void *data, size_t len)
 	}
 	while (sent < len) {
 		size_t n = 0;
-		ERR_clear_error();
+		forget_errors();
 		errno = 0;
 		int rc = SSL_write_ex(
 		    tls->ssl, (const char *)data + sent, len - sent, &n);
@@ -419,11 +395,11 @@ tls_finish(struct pf_connection *c)
 
 	if (tls == NULL || !tls->established || tls->broken)
 		return true;
-	ERR_clear_error();
+	forget_errors();
 	int rc = SSL_shutdown(tls->ssl);
 	tls->end_must_write =
 	    rc < 0 && SSL_get_error(tls->ssl, rc) == SSL_ERROR_WANT_WRITE;
-	ERR_clear_error();
+	forget_errors();
 	tls->broken = !tls->end_must_write;
 	return tls->broken;
 }
