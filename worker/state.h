@@ -59,6 +59,7 @@ TAILQ_HEAD(tls_queue, tls);
 struct tls_line {
 	struct tls_queue handshakes; /* that can go on */
 	struct tls_queue again;	     /* received bytes wait in OpenSSL */
+	unsigned put_off;	     /* turns for which the line has waited */
 	struct log_limit failed;     /* lines that clients can cause */
 	uint64_t n_open;
 	uint64_t n_few; /* of a crowd that has gone */

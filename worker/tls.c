@@ -29,6 +29,10 @@
  * is in its buffer and returns (SSL_MODE_AUTO_RETRY is off). */
 #define MESSAGES_MAX 1000
 
+/* Turns for which the line waits while there may be more events than one turn
+ * takes: enough for 4,096 clients. */
+#define PUT_OFF_TURNS 64
+
 #define CROWD 1000 /* connections */
 
 struct tls {
@@ -441,12 +445,17 @@ read_again(struct worker *worker)
 }
 
 void
-tls_turn(struct worker *worker)
+tls_turn(struct worker *worker, bool all_heard)
 {
-	if (!TAILQ_EMPTY(&worker->tls.again))
+	struct tls_line *line = &worker->tls;
+
+	if (!TAILQ_EMPTY(&line->again))
 		read_again(worker);
-	if (!TAILQ_EMPTY(&worker->tls.handshakes))
-		serve_line(worker);
+	if (all_heard || ++line->put_off == PUT_OFF_TURNS) {
+		line->put_off = 0;
+		if (!TAILQ_EMPTY(&line->handshakes))
+			serve_line(worker);
+	}
 }
 
 bool

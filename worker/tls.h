@@ -51,9 +51,11 @@ uint32_t tls_wanted(const struct pf_connection *c);
  * it is read again in the next turn. */
 void tls_review(struct pf_connection *c);
 
-/* Serves the line and those that tls_review() has noted. Called in each turn
- * behind the poller's events. */
-void tls_turn(struct worker *worker);
+/* Serves those that tls_review() has noted, and the line. Called in each turn
+ * behind the poller's events. While not ALL_HEARD, for there may be more events
+ * than one turn takes, the line waits: who comes behind a crowd of handshakes
+ * is not one of them. */
+void tls_turn(struct worker *worker, bool all_heard);
 
 /* The end of a turn, behind the burials: memory of a crowd that has gone. */
 void tls_settle(struct worker *worker);

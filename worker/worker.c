@@ -79,7 +79,7 @@ must_hear_first(struct worker *worker, int n)
 static void
 end_turn(struct worker *worker, int n_events)
 {
-	tls_turn(worker);
+	tls_turn(worker, n_events < POLLER_EVENTS);
 	if (!must_hear_first(worker, n_events))
 		timers_run(&worker->timers, worker->now_ms);
 	connection_settle_all(worker);
