@@ -320,11 +320,17 @@ s.recvfrom(100)
 data, who = s.recvfrom(100)
 s.sendto(b"first\n", who)
 s.sendto(b"first\n", who)
+open("'"$DIR"'/both", "w")
 while True:
     data, who = s.recvfrom(100)
     s.sendto(b"answer to " + data, who)'
+	# Its second answer must not be late: then nobody could tell.
 	run -0 --separate-stderr talk -v --timeout 100ms --retries 1 "udp://127.0.0.1:$PORT" \
-		< <(printf 'one\ntwo\nthree\n')
+		< <(
+			echo one
+			wait_until 10 test -e "$DIR/both"
+			printf 'two\nthree\n'
+		)
 	assert_output $'first\nanswer to two\nanswer to three'
 	run -0 grep -c 'came twice is dropped' <<<"$stderr"
 }
