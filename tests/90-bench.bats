@@ -83,7 +83,9 @@ servers_of() {
 		run -0 result tls-p256-64 "$server"
 		run -0 jq -e '.resumed == 0' <<<"$output"
 		run -0 result tls-resumed-64 "$server"
-		run -0 jq -e '.resumed > 0.9' <<<"$output"
+		# Each of the 64 has one in full, perhaps before it counts.
+		run -0 jq -e '.resumed > 0 and
+		    (1 - .resumed) * .requests < 65.5' <<<"$output"
 	done
 	assert_file_contains "$DIR/out/last.md" '^TLS of tls-echo-64, unpinned: '
 }
