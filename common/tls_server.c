@@ -17,6 +17,7 @@
 #include "common/tls_check.h"
 #include "common/tls_files.h"
 #include "common/tls_making.h"
+#include "common/tls_warm.h"
 
 static LIST_HEAD(, tls_server) servers = LIST_HEAD_INITIALIZER(servers);
 
@@ -327,8 +328,10 @@ tls_server_new(const struct config *config,
 		make(&making);
 	EVP_MD_CTX_free(making.digest);
 	sk_X509_pop_free(making.client_ca, X509_free);
-	if (errors->n == before && !errors->lost)
+	if (errors->n == before && !errors->lost) {
+		tls_warm_up(tls_server_context(making.server));
 		return making.server;
+	}
 	tls_server_free(making.server);
 	return NULL;
 }

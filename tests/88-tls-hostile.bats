@@ -316,8 +316,8 @@ start_server_ahead() {
 
 @test "a session does not outlive the certificate of its client" {
 	make_certificate brief --client --for DNS:client.test --until '1 hour'
-	local lines="tls_client_ca = $PKI/ca.pem\ntls_client_verify = required"
-	write_tls_config "$lines\ntls_ticket_lifetime = 7d" "" "sandbox = off"
+	local believed="tls_client_ca = $PKI/ca.pem\ntls_client_verify = required"
+	write_tls_config "$believed\ntls_ticket_lifetime = 7d" "" "sandbox = off"
 	start_server_ahead
 	tls_clients "
 context.load_cert_chain('$PKI/brief.pem', '$PKI/brief.key')
@@ -338,4 +338,81 @@ for version, session in both:
         assert 'CERTIFICATE_EXPIRED' in str(e), e"
 	assert_equal "$(counter echo tls_resumed)" 2
 	assert_equal "$(counter echo tls_failed_certificate)" 2
+}
+
+# --- memory ------------------------------------------------------------------
+
+# fail_allocations N M: one in N of the supervisor, one in M of the workers; 0:
+# none.
+fail_allocations() {
+	python3 -c 'import struct, sys
+sys.stdout.buffer.write(struct.pack("II", *map(int, sys.argv[1:])))' "$@" |
+		dd of="$DIR/one_in" conv=notrunc status=none
+}
+
+start_forgetful() {
+	cc -shared -fPIC -g -fno-omit-frame-pointer \
+		-fno-optimize-sibling-calls -o "$DIR/malloc_fails.so" \
+		"$ROOT/tests/malloc_fails.c"
+	fail_allocations 0 0
+	start_server env LD_PRELOAD="$DIR/malloc_fails.so" \
+		MALLOC_FAILS="$DIR/one_in" \
+		ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0"
+}
+
+# Prints how many of 150 clients got their echo.
+demanding_clients() {
+	tls_clients '
+good = 0
+for i in range(150):
+    context.maximum_version = (ssl.TLSVersion.TLSv1_2,
+        ssl.TLSVersion.TLSv1_3)[i % 2]
+    try:
+        s = speak()
+        s.sendall(bytes(100000))
+        n = 0
+        while n < 100000:
+            part = len(s.recv(100000))
+            if part == 0:
+                raise OSError
+            n += part
+        s.unwrap()
+        good += 1
+    except OSError:
+        pass
+print(good)'
+}
+
+@test "workers without memory lose connections over TLS, not their lives" {
+	write_tls_config
+	start_forgetful
+	PIDS=$(worker_pids)
+	local one_in
+	for one_in in 10 40 100 400; do
+		fail_allocations 0 "$one_in"
+		assert [ "$(demanding_clients)" -lt 150 ]
+	done
+	fail_allocations 0 0
+	workers_are_unharmed
+	wait_until 5 counter_is echo active 0
+	assert_counts_add_up
+	assert_equal "$(demanding_clients)" 150
+}
+
+@test "a supervisor without memory keeps the certificate that it has" {
+	LOG_ERRORS=.
+	write_tls_config
+	start_forgetful
+	local one_in i status good=0
+	for one_in in 20 100 500 2000 8000; do
+		for i in {1..6}; do
+			set_setting tls_certificate "$PKI/good.pem"
+			fail_allocations "$one_in" 0
+			ctl reload >>"$DIR/reloads" 2>&1 || :
+			fail_allocations 0 0
+			[ "$(tls_clients 'speak(); print("served")')" = served ]
+		done
+	done
+	run -0 ctl reload
+	assert_equal "$(tls_clients 'speak(); print("served")')" served
 }
