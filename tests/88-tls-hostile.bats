@@ -204,6 +204,26 @@ assert second.session_reused' "sed -i 's|^drain_timeout.*|drain_timeout = 4s|' \
 	workers_are_unharmed
 }
 
+# It sees to it that OpenSSL has never come to an end of what it has read.
+@test "nor by one whose records do not end where buffers do" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	PIDS=$(worker_pids)
+	start_hostile brimful=1500
+	echoes_within 1500
+	hostile_was_cut_off
+	workers_are_unharmed
+}
+
+@test "nor by a byte of data behind every few hundred changes of keys" {
+	write_tls_config "" "" "workers = 1"
+	start_server
+	PIDS=$(worker_pids)
+	start_hostile dotted=2000
+	echoes_within 1500
+	workers_are_unharmed
+}
+
 @test "a hundred changes of keys, and one that asks for ours, are no flood" {
 	write_tls_config "" "" "workers = 1"
 	start_server

@@ -20,8 +20,11 @@
  * Kinds: byte (one byte of data), kilo (1,024), full (16,384), empty, update
  * (KeyUpdate), ask (KeyUpdate that wants one back), hello (the begin of another
  * handshake), part (the first byte of a message that goes no further), alert
- * (a warning), ccs (ChangeCipherSpec), notify (close_notify); mixed is not one
- * record, but a hundred of "ask" and a byte.
+ * (a warning), ccs (ChangeCipherSpec), notify (close_notify).
+ *
+ * And what is not one record: mixed, a hundred of "ask" and a byte; dotted, two
+ * hundred of "update" and a byte; brimful, a buffer full of "update" and the
+ * begin of one more.
  */
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -48,6 +51,8 @@
 #define HASH_BYTES 32
 #define TAG_BYTES  16
 #define STALL_MS   1000
+
+#define BUFFER_BYTES 16709 /* of OpenSSL 3.0, for records that come */
 
 enum content { CHANGE_CIPHER_SPEC = 20, ALERT, HANDSHAKE, APPLICATION_DATA };
 
@@ -234,11 +239,13 @@ put_head(unsigned char *at, enum content content, size_t len)
 	put_number(at + 3, len, 2);
 }
 
+/* With N_ZEROS behind what it says it has (RFC 8446, 5.4). */
 static void
-add_record_13(enum content content, const unsigned char *data, size_t len)
+add_record_13(
+    enum content content, const unsigned char *data, size_t len, size_t n_zeros)
 {
-	unsigned char plain[16385], nonce[IV_BYTES], number[8];
-	size_t sealed = len + 1 + TAG_BYTES;
+	unsigned char plain[16385] = { 0 }, nonce[IV_BYTES], number[8];
+	size_t sealed = len + 1 + n_zeros + TAG_BYTES;
 	unsigned char *at = room(5 + sealed);
 
 	memcpy(plain, data, len);
@@ -248,7 +255,7 @@ add_record_13(enum content content, const unsigned char *data, size_t len)
 	for (size_t i = 0; i < sizeof(number); i++)
 		nonce[4 + i] ^= number[i];
 	put_head(at, APPLICATION_DATA, sealed);
-	seal(nonce, at, 5, plain, len + 1, at + 5);
+	seal(nonce, at, 5, plain, len + 1 + n_zeros, at + 5);
 }
 
 static void
@@ -281,7 +288,7 @@ add_record(const struct kind *kind)
 		put_head(at, kind->content, kind->len);
 		memcpy(at + 5, data, kind->len);
 	} else if (client.is_13)
-		add_record_13(kind->content, data, kind->len);
+		add_record_13(kind->content, data, kind->len, 0);
 	else
 		add_record_12(kind->content, data, kind->len);
 	if (data[0] == 030)
@@ -342,6 +349,29 @@ add_mixed(void)
 }
 
 static void
+add_dotted(void)
+{
+	for (int i = 0; i < 200; i++)
+		add_record(&kinds[4]);
+	add_record(&kinds[0]);
+}
+
+/* As many changes of keys as fit into the buffer that OpenSSL reads into, but
+ * for two bytes: those are the begin of a record of which nothing can be said
+ * before there is more. */
+static void
+add_brimful(void)
+{
+	size_t end = client.len + BUFFER_BYTES - 2;
+
+	while (client.len + 2 * 27 <= end)
+		add_record(&kinds[4]);
+	add_record_13(kinds[4].content, (const unsigned char *)kinds[4].bytes,
+	    kinds[4].len, end - client.len - 27);
+	next_traffic_keys();
+}
+
+static void
 send_records(const char *name, bool until_stalled)
 {
 	const char *number = strchr(name, '=');
@@ -350,6 +380,10 @@ send_records(const char *name, bool until_stalled)
 
 	while (strncmp(name, "mixed=", 6) == 0 && n-- > 0)
 		add_mixed();
+	while (strncmp(name, "dotted=", 7) == 0 && n-- > 0)
+		add_dotted();
+	while (strncmp(name, "brimful=", 8) == 0 && n-- > 0)
+		add_brimful();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		if (strncmp(kinds[i].name, name, len) != 0 ||
 		    kinds[i].name[len] != '\0')

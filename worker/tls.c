@@ -25,9 +25,15 @@
 
 /* Steps of the protocol without data in between: changes of keys, handshakes
  * that are not wanted, alerts. A client can send them as fast as they are read,
- * and whoever causes more is not read any more. One call of OpenSSL takes what
- * is in its buffer and returns (SSL_MODE_AUTO_RETRY is off). */
+ * and whoever causes more is not read any more. One call of OpenSSL returns
+ * when a message ends where its buffer does (SSL_MODE_AUTO_RETRY is off); a
+ * client can see to it that this never happens, but not when nothing is read
+ * ahead. */
 #define MESSAGES_MAX 1000
+
+/* What is read of a connection in one turn, however small it is. */
+#define RECORDS_TURN  256
+#define MESSAGES_TURN 100
 
 /* Turns for which the line waits while there may be more events than one turn
  * takes: enough for 4,096 clients. */
@@ -49,6 +55,7 @@ struct tls {
 	bool read_must_write; /* an answer to a change of keys */
 	bool end_must_write;  /* close_notify */
 	uint16_t n_messages;  /* and answers to them, since the last data */
+	uint16_t n_turn;      /* the same, in this turn, before that */
 };
 
 void
@@ -90,9 +97,11 @@ count_message(const SSL *ssl, int where, int value)
 	struct tls *tls = SSL_get_app_data(ssl);
 
 	(void)value;
-	if ((where & (SSL_CB_ALERT | SSL_CB_LOOP)) != 0 &&
-	    tls->n_messages <= MESSAGES_MAX)
-		tls->n_messages++;
+	if ((where & (SSL_CB_ALERT | SSL_CB_LOOP)) == 0 ||
+	    tls->n_messages > MESSAGES_MAX)
+		return;
+	if (++tls->n_messages > MESSAGES_MAX)
+		SSL_set_read_ahead(tls->ssl, 0);
 }
 
 bool
@@ -105,13 +114,13 @@ tls_open(struct pf_connection *c)
 		return false;
 	forget_errors();
 	tls->ssl = SSL_new(tls_server_context(server));
-	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, c->fd) != 1) {
+	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, c->fd) != 1 ||
+	    SSL_set_app_data(tls->ssl, tls) != 1) {
 		SSL_free(tls->ssl);
 		free(tls);
 		return false;
 	}
 	SSL_set_accept_state(tls->ssl);
-	SSL_set_app_data(tls->ssl, tls);
 	tls->connection = c;
 	tls->waits = EPOLLIN;
 	c->tls = tls;
@@ -326,6 +335,7 @@ read_record(struct tls *tls, void *buf, size_t size)
 	errno = 0;
 	int rc = SSL_read_ex(tls->ssl, buf, size, &n);
 	if (rc == 1) {
+		tls->n_turn += tls->n_messages;
 		tls->n_messages = 0;
 		return (ssize_t)n;
 	}
@@ -343,16 +353,20 @@ tls_receive(struct pf_connection *c, void *buf, size_t size)
 	struct tls *tls = c->tls;
 	size_t got = 0;
 	ssize_t n = 0;
+	int records = 0;
 
 	tls->read_must_write = false;
+	tls->n_turn = 0;
 	do {
 		n = read_record(tls, (char *)buf + got, size - got);
 		if (n > 0)
 			got += (size_t)n;
-	} while (n > 0 && got < size && SSL_has_pending(tls->ssl) == 1);
+		records++;
+	} while (n > 0 && got < size && records < RECORDS_TURN &&
+	    tls->n_turn < MESSAGES_TURN && SSL_has_pending(tls->ssl) == 1);
 	bool over = tls->ended || tls->error != 0;
 	if (got > 0) {
-		tls->more = over || (n > 0 && got == size);
+		tls->more = over || (n > 0 && SSL_has_pending(tls->ssl) == 1);
 		return (ssize_t)got;
 	}
 	tls->more = false;
