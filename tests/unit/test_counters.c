@@ -74,10 +74,12 @@ slots_are_whole_pages_that_do_not_overlap(void **state)
 static struct slot *
 new_slot(void)
 {
-	static char memory[2][sizeof(struct slot) + sizeof(struct slot_service)]
-	    __attribute__((aligned(64)));
+	static union {
+		struct slot slot; /* for its alignment */
+		char bytes[sizeof(struct slot) + sizeof(struct slot_service)];
+	} memory[2];
 	static int next;
-	struct slot *slot = (void *)memory[next++ % 2];
+	struct slot *slot = &memory[next++ % 2].slot;
 
 	memset(slot, 0, sizeof(memory[0]));
 	return slot;
