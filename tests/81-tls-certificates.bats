@@ -33,12 +33,6 @@ serve_echo() {
 	start_server
 }
 
-# A pair of the test's own, which it may spoil: that of NAME.
-install_pair() {
-	cp "$PKI/$1.pem" "$DIR/cert.pem"
-	cp "$PKI/$1.key" "$DIR/cert.key"
-}
-
 OWN_PAIR() {
 	printf 'tls_certificate = %s\ntls_key = %s\n' \
 		"$DIR/cert.pem" "$DIR/cert.key"
@@ -46,7 +40,7 @@ OWN_PAIR() {
 
 # serve_own NAME [LINES]: an echo service with such a pair.
 serve_own() {
-	install_pair "$1"
+	show_pair "$1"
 	write_config "" "${3-workers = 2}" <<-END
 		[service echo]
 		handler = echo
@@ -134,7 +128,7 @@ wrong order: number 2 is not the issuer of number 1.*"
 	complains "tls_key: .*$DIR/fifo.*"
 	with_pair "$PKI/good.pem" /dev/zero
 	complains "tls_key: .*/dev/zero.*"
-	install_pair good
+	show_pair good
 	chmod 600 "$DIR/cert.key"
 	open_to_others
 	with "$(OWN_PAIR)"
@@ -319,7 +313,7 @@ release_tls() {
 	serve_own good
 	hold_tls
 	shows good
-	install_pair other-good
+	show_pair other-good
 	# Nobody has asked for it yet.
 	shows good
 	renew reload
@@ -332,7 +326,7 @@ release_tls() {
 	serve_own good
 	local before
 	before=$(worker_pids)
-	install_pair good
+	show_pair good
 	touch "$DIR/cert.pem"
 	run -0 ctl reload
 	assert_equal "$(worker_pids)" "$before"
@@ -341,7 +335,7 @@ release_tls() {
 	add_service other echo tcp://127.0.0.1:0 "pool = second"
 	run -0 ctl reload
 	before=$(worker_pids second)
-	install_pair other-good
+	show_pair other-good
 	renew reload
 	shows other-good
 	assert_equal "$(worker_pids second)" "$before"
@@ -375,7 +369,7 @@ release_tls() {
 	LOG_ERRORS='preforkd.ini|reload failed'
 	local line file
 	for file in wrong-name.key half empty none; do
-		install_pair good
+		show_pair good
 		case $file in
 		half) cut_in_half "$PKI/good.key" "$DIR/cert.key" ;;
 		empty) : >"$DIR/cert.key" ;;
@@ -435,7 +429,7 @@ release_tls() {
 	# None of its descriptors is the file.
 	run ! grep cert < <(ls -l "/proc/$worker/fd")
 	run ! "${NOBODY[@]}" cat "$DIR/cert.key"
-	install_pair other-good
+	show_pair other-good
 	renew reload
 	shows other-good
 }

@@ -215,19 +215,10 @@ for version in TLS_1_3, TLS_1_2:
 }
 
 @test "resumption: over a reload to another certificate" {
-	cp "$PKI/good.pem" "$DIR/cert.pem"
-	cp "$PKI/good.key" "$DIR/cert.key"
-	write_config "" "workers = 4" <<-END
-		[service echo]
-		handler = echo
-		listen = tls://127.0.0.1:0
-		tls_certificate = $DIR/cert.pem
-		tls_key = $DIR/cert.key
-	END
+	write_renewable_config 4
 	start_server
 	start_sessions
-	cp "$PKI/rsa.pem" "$DIR/cert.pem"
-	cp "$PKI/rsa.key" "$DIR/cert.key"
+	show_pair rsa
 	renew reload
 	resumed yes
 }

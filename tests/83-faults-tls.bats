@@ -103,15 +103,7 @@ held.unwrap()"
 # --- certificates ------------------------------------------------------------
 
 @test "fault 55: a certificate whose key is another one, again and again" {
-	cp "$PKI/good.pem" "$DIR/cert.pem"
-	cp "$PKI/good.key" "$DIR/cert.key"
-	write_config "" "workers = 1" <<-END
-		[service echo]
-		handler = echo
-		listen = tls://127.0.0.1:0
-		tls_certificate = $DIR/cert.pem
-		tls_key = $DIR/cert.key
-	END
+	write_renewable_config 1
 	start_server
 	warm_up
 	take_baseline
@@ -127,8 +119,7 @@ held.unwrap()"
 	assert_equal "$(worker_pids)" "$workers"
 	is_served_by_tls
 	# Both new: up to date, and without a trace of those that failed.
-	cp "$PKI/other-good.pem" "$DIR/cert.pem"
-	cp "$PKI/other-good.key" "$DIR/cert.key"
+	show_pair other-good
 	renew reload
 	is_served_by_tls
 	run -0 s_client
@@ -136,23 +127,14 @@ held.unwrap()"
 }
 
 @test "fault 55: renewals by the dozen leave nothing behind" {
-	cp "$PKI/good.pem" "$DIR/cert.pem"
-	cp "$PKI/good.key" "$DIR/cert.key"
-	write_config "" "workers = 1" <<-END
-		[service echo]
-		handler = echo
-		listen = tls://127.0.0.1:0
-		tls_certificate = $DIR/cert.pem
-		tls_key = $DIR/cert.key
-	END
+	write_renewable_config 1
 	start_server
 	warm_up
 	take_baseline
 	local i
 	for i in {1..15}; do
 		for pair in other-good good; do
-			cp "$PKI/$pair.pem" "$DIR/cert.pem"
-			cp "$PKI/$pair.key" "$DIR/cert.key"
+			show_pair "$pair"
 			run -0 ctl reload
 		done
 	done

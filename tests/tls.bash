@@ -134,6 +134,26 @@ write_tls_config() {
 	END
 }
 
+# write_renewable_config WORKERS: an echo service whose certificate, "good" at
+# first, is a copy in $DIR, which show_pair changes.
+write_renewable_config() {
+	show_pair good
+	write_config "" "workers = $1" <<-END
+		[service echo]
+		handler = echo
+		listen = tls://127.0.0.1:0
+		tls_certificate = $DIR/cert.pem
+		tls_key = $DIR/cert.key
+	END
+}
+
+# show_pair NAME: its files, as copies that a test may spoil, for the next start
+# or reload.
+show_pair() {
+	cp "$PKI/$1.pem" "$DIR/cert.pem"
+	cp "$PKI/$1.key" "$DIR/cert.key"
+}
+
 # add_tls_service NAME HANDLER ADDRESS [LINES]: one more in the configuration,
 # certificate "good".
 add_tls_service() {
